@@ -1,0 +1,73 @@
+"""What every channel deals with: a letter ready to go, the receiver's reply, and the two acts of sending."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from engine.decision.recipient import Recipient
+from engine.facts.fold import Fold
+from engine.rulebook.python import Answer
+from engine.touches.touch import Touch
+from engine.workspace.model import Workspace
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """Everything a letter is written from."""
+
+    touch: Touch
+    answer: Answer
+    fold: Fold
+    recipient: Recipient
+    now: int
+
+
+@dataclass(frozen=True)
+class Letter:
+    """The very bytes of one touch, and where they go."""
+
+    touch_id: str
+    sender: str
+    address: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Reply:
+    """`sent`: taken; `later`: try again; `refused`: never try again; `unclear`: nobody can tell whether it was taken."""
+
+    kind: Literal["sent", "later", "refused", "unclear"]
+    text: str
+    bad_address: bool = False
+
+
+class Unwritable(Exception):
+    """A letter cannot be written: the template lacks a value, or the address is none."""
+
+
+class Transport(Protocol):
+    """One connection to a receiver. Everything that fails in `offer` was certainly not sent."""
+
+    def offer(self, letter: Letter) -> Reply | None:
+        """Go as far as the receiver allows without sending; a reply means it ends here."""
+        ...
+
+    def hand_over(self, letter: Letter) -> Reply:
+        """Send what was offered. From here on only the reply can tell."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Channel(Protocol):
+    """Writes letters for a workspace."""
+
+    def __init__(self, workspace: Workspace) -> None: ...
+
+    def write(self, occasion: Occasion) -> Letter:
+        """Render the touch. Raises Unwritable."""
+        ...
+
+    def preview(self, occasion: Occasion) -> Mapping[str, str]:
+        """The parts a person looks at: subject, text, html and the like."""
+        ...

@@ -1,0 +1,1 @@
+"""Mail: templates to bytes, bytes to a relay."""

@@ -1,0 +1,89 @@
+"""What a mail template may say: facts as words for people, never codes, and the few objects around them."""
+
+from collections.abc import Mapping
+
+from engine.calendar import date_of_day
+from engine.channels.letter import Occasion
+from engine.decision.recipient import Recipient
+from engine.facts.route import COMPLETE
+from engine.facts.spec import FactType
+from engine.rulebook.python import Known
+from engine.rulebook.spec import RuleSpec
+from engine.workspace.model import Workspace
+from engine.workspace.schema import Language
+
+Word = str | int | list[str] | Mapping[str, str | None]
+WEEKDAYS = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def context_of(workspace: Workspace, rule: RuleSpec, occasion: Occasion) -> dict[str, Word]:
+    """The names a template sees; an unknown fact is not among them."""
+    language = workspace.settings.workspace.language
+    columns = occasion.answer.columns
+    name = occasion.fold.name[3] if occasion.fold.name and occasion.fold.name[3] else occasion.touch.account_id
+    facts = {fact.name: in_words(fact.type, columns.get(fact.name), language) for fact in workspace.plan.facts.values() if fact.name != "done"}
+    words: dict[str, Word] = {key: word for key, word in facts.items() if word is not None}
+    words["done"] = [step.label for step_id, step in workspace.route.steps.items() if columns.get(f"done.{step_id}") is True]
+    sender = workspace.settings.senders[rule.do.from_]
+    imprint = workspace.settings.imprint
+    words["account"] = {"name": name}
+    words["contact"] = {"name": occasion.recipient.name, "role": occasion.recipient.role}
+    words["addressee"] = addressee(name, occasion.recipient, language)
+    words["sender"] = {key: str(getattr(sender, key)) for key in ("name", "address", "phone", "hours")}
+    words["imprint"] = {key: str(getattr(imprint, key)) for key in ("legal_name", "postal_address", "complaints", "refuse")}
+    words["link"] = link_of(workspace, rule, columns)
+    step = workspace.route.steps.get(str(columns.get("next_step")))
+    if step is not None:
+        words["step"] = {"label": step.label, "screen": step.screen}
+    return words
+
+
+def in_words(fact_type: FactType, value: Known, language: Language) -> Word | None:
+    """A fact's value as people read it: labels for ids, 「4月7日(火)」 for a day."""
+    if value is None:
+        return None
+    if fact_type.kind == "enum":
+        return fact_type.values.get(str(value), str(value))
+    if fact_type.kind == "tags":
+        return [fact_type.values.get(tag, tag) for tag in str(value).strip("|").split("|") if tag]
+    if fact_type.kind == "date" and isinstance(value, int):
+        return date_in_words(value, language)
+    return value
+
+
+def date_in_words(day: int, language: Language) -> str:
+    date = date_of_day(day)
+    weekday = WEEKDAYS[language][date.weekday()]
+    if language == "ja":
+        return f"{date.month}月{date.day}日({weekday})"
+    return f"{weekday} {date.day} {MONTHS[date.month - 1]} {date.year}"
+
+
+def addressee(account: str, recipient: Recipient, language: Language) -> str:
+    """The line a letter begins with. Japanese business mail: company, name and 様; without a name 採用ご担当者様; never 御中 with 様."""
+    if language == "ja":
+        return f"{account} {recipient.name} 様" if recipient.name else f"{account} 採用ご担当者様"
+    return f"Dear {recipient.name}" if recipient.name else f"Dear colleagues at {account}"
+
+
+def link_of(workspace: Workspace, rule: RuleSpec, columns: Mapping[str, Known]) -> dict[str, str | None]:
+    """Where the one button leads."""
+    lead_to, settings = rule.do.lead_to, workspace.settings
+    if lead_to.article is not None:
+        return {"url": f"{settings.help_url.rstrip('/')}/{lead_to.article}", "label": lead_to.article}
+    if lead_to.support is not None:
+        support = settings.supports[lead_to.support]
+        return {"url": support.url, "label": support.label}
+    step = workspace.route.steps.get(str(columns.get("next_step")))
+    if step is None or columns.get("next_step") == COMPLETE:
+        return {"url": settings.product_url, "label": settings.workspace.label}
+    return {"url": f"{settings.product_url.rstrip('/')}{step.screen}", "label": step.label}
+
+
+def template_for(rule: RuleSpec, columns: Mapping[str, Known]) -> str:
+    """The template's name: the one, or the case of the fact that chooses."""
+    template = rule.do.template
+    if isinstance(template, str):
+        return template
+    return template.get(str(columns.get(template["by"])), template["else"])

@@ -1,0 +1,135 @@
+"""Where letters go: a relay over one reused SMTP connection, or files in a folder where no relay is set.
+
+Only the time between the final dot and the reply is unclear (RFC 5321 4.5.3.2.6); everything before it was certainly not sent.
+"""
+
+import smtplib
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from engine.channels.letter import Letter, Reply, Transport
+from engine.errors import refuse
+
+COMMAND_SECONDS = 30
+FINAL_REPLY_SECONDS = 600  # RFC 5321 4.5.3.2.6 asks senders to wait ten minutes for the reply to the final dot
+PERMANENT = 500
+BAD_MAILBOX = ("5.1.1", "5.1.2", "5.1.3", "5.1.10")
+
+
+class SmtpTransport:
+    """One SMTP connection, opened when first needed and again when it broke."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme != "smtp" or not parts.hostname:
+            raise refuse("E630", url)
+        self._host, self._port = parts.hostname, parts.port or 25
+        self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
+        self._session: smtplib.SMTP | None = None
+
+    def _connected(self) -> smtplib.SMTP:
+        if self._session is None:
+            session = smtplib.SMTP(self._host, self._port, timeout=COMMAND_SECONDS)
+            session.ehlo_or_helo_if_needed()
+            if session.has_extn("starttls"):
+                session.starttls()
+                session.ehlo()
+            if self._login is not None:
+                session.login(*self._login)
+            self._session = session
+        return self._session
+
+    def offer(self, letter: Letter) -> Reply | None:
+        try:
+            session = self._connected()
+            session.rset()
+            for code, text in (session.mail(letter.sender), session.rcpt(letter.address)):
+                if code not in {250, 251}:
+                    return _negative(code, text)
+        except smtplib.SMTPResponseException as error:
+            self._drop()
+            return Reply("later", f"{error.smtp_code} {_text(error.smtp_error)}")
+        except (smtplib.SMTPException, OSError) as error:
+            self._drop()
+            return Reply("later", f"{type(error).__name__}: {error}")
+        return None
+
+    def hand_over(self, letter: Letter) -> Reply:
+        session = self._connected()
+        try:
+            code, text = session.docmd("DATA")
+            if code != 354:
+                return _negative(code, text)
+        except (smtplib.SMTPException, OSError) as error:
+            self._drop()
+            return Reply("later", f"{type(error).__name__}: {error}")
+        return self._content(session, letter)
+
+    def _content(self, session: smtplib.SMTP, letter: Letter) -> Reply:
+        try:
+            if session.sock is not None:
+                session.sock.settimeout(FINAL_REPLY_SECONDS)
+            session.send(_dot_stuffed(letter.body))
+            code, text = session.getreply()
+            if session.sock is not None:
+                session.sock.settimeout(COMMAND_SECONDS)
+        except (smtplib.SMTPException, OSError) as error:
+            self._drop()
+            return Reply("unclear", f"{type(error).__name__}: {error}")
+        return Reply("sent", f"{code} {_text(text)}") if code == 250 else _negative(code, text)
+
+    def _drop(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.close()
+
+    def close(self) -> None:
+        """Say goodbye; what the relay thinks of it does not matter after a 250."""
+        session, self._session = self._session, None
+        if session is not None:
+            try:
+                session.quit()
+            except (smtplib.SMTPException, OSError):
+                session.close()
+
+
+class FolderTransport:
+    """Writes each letter as a file: what a deployment without a relay does, so that nobody is mailed by accident."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def offer(self, letter: Letter) -> Reply | None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return None
+
+    def hand_over(self, letter: Letter) -> Reply:
+        path = self._folder / f"{letter.touch_id}.eml"
+        path.write_bytes(letter.body)
+        return Reply("sent", f"file {path.name}")
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def open_transport(url: str | None, outbox: Path) -> Transport:
+    """The relay of the URL, or the folder where there is none."""
+    return SmtpTransport(url) if url else FolderTransport(outbox)
+
+
+def _negative(code: int, text: bytes) -> Reply:
+    """4yz waits, 5yz ends (RFC 5321 4.2.1); a mailbox that does not exist (RFC 3463 X.1.x) is remembered."""
+    answer = f"{code} {_text(text)}"
+    if code < PERMANENT:
+        return Reply("later", answer)
+    return Reply("refused", answer, bad_address=any(status in answer for status in BAD_MAILBOX))
+
+
+def _text(raw: bytes | str) -> str:
+    return raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+
+
+def _dot_stuffed(body: bytes) -> bytes:
+    """RFC 5321 4.5.2: a line that begins with a dot gets another, and the dot alone ends the mail."""
+    stuffed = body.replace(b"\r\n.", b"\r\n..")
+    return stuffed + (b"" if stuffed.endswith(b"\r\n") else b"\r\n") + b".\r\n"

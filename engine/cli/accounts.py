@@ -1,0 +1,192 @@
+"""For one account: explain, timeline, preview, facts."""
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+
+from engine.calendar import date_of_day
+from engine.cli.door import AsJson, At, Door, out, parse_instant, print_json, shown
+from engine.facts.route import COMPLETE
+from engine.messages import Language, say
+from engine.pipeline import explain as story
+from engine.pipeline.explain import ConditionSeen, Explanation, FactSeen, Moment, RuleSeen
+from engine.rulebook.python import Known
+from engine.workspace.model import Workspace
+
+Account = Annotated[str, typer.Argument(help="The account's id.")]
+MARKS: Mapping[bool | None, str] = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "[yellow]?[/yellow]"}
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(explain)
+    app.command()(timeline)
+    app.command()(preview)
+    app.command()(facts)
+
+
+def explain(context: typer.Context, account: Account, at: At = None, as_json: AsJson = False) -> None:
+    """Say why an account gets what it gets, or nothing: every rule with its first failing condition, gate or winner."""
+    door: Door = context.obj
+    with door.system() as system:
+        instant = parse_instant(at, system.workspace) if at else system.clock.now()
+        told = story.explain(system, account, instant)
+        if as_json:
+            print_json(told)
+        else:
+            print_explanation(told, system.workspace, door.language(system))
+
+
+def print_explanation(told: Explanation, workspace: Workspace, language: Language) -> None:
+    """The account's place on the route, then rule by rule, then the decision and the nearest miss."""
+    step = workspace.route.steps.get(str(told.next_step))
+    next_label = step.label if step else say(language, "explain.complete") if told.next_step == COMPLETE else "?"
+    head = say(
+        language,
+        "explain.head",
+        name=told.name,
+        account=told.account_id,
+        at=shown(told.instant, workspace, "%Y-%m-%d %H:%M"),
+        step=next_label,
+        days="?" if told.stalled_days is None else told.stalled_days,
+    )
+    out.print(Panel(escape(head), expand=False))
+    for rule in told.rules:
+        _print_rule(rule, workspace, language)
+    _print_decision(told, language)
+
+
+def _print_rule(rule: RuleSeen, workspace: Workspace, language: Language) -> None:
+    words = {"won": f"[bold green]{say(language, 'explain.won')}[/bold green]"}
+    fate = words.get(rule.outcome) or escape(_fate(rule, language))
+    out.print(f"{MARKS[rule.verdict]} [bold]{rule.rule_id}[/bold]  {fate}  [dim]{rule.place}[/dim]", soft_wrap=True)
+    for condition in rule.conditions:
+        out.print(f"    {_condition_mark(condition)} {escape(condition_in_words(condition, workspace, language))}", soft_wrap=True)
+
+
+def _condition_mark(condition: ConditionSeen) -> str:
+    if condition.verdict is None:
+        return MARKS[None]
+    return MARKS[condition.verdict is (condition.kind == "when")]
+
+
+def _fate(rule: RuleSeen, language: Language) -> str:
+    if rule.outcome in {"gated", "lost"}:
+        sentence = say(language, f"reason.{rule.reason}", detail=rule.detail or "")
+        return f"{sentence} [{rule.detail}]" if rule.detail and rule.outcome == "gated" else sentence
+    near = say(language, "explain.nearest", days=rule.nearest) if rule.nearest else ""
+    return f"{say(language, f'explain.{rule.outcome}')} {near}".strip()
+
+
+def condition_in_words(condition: ConditionSeen, workspace: Workspace, language: Language) -> str:
+    """`stalled_days 4, wanted at_least 5` — as written, with the values it met."""
+    values = ", ".join(f"{name} = {value_in_words(name, value, workspace, language)}" for name, value in condition.values.items())
+    kind = "" if condition.kind == "when" else f"{say(language, 'explain.unless')} "
+    return f"{kind}{_written(condition.written)}    {values}"
+
+
+def _written(raw: object) -> str:
+    """A condition as it stands in YAML, in one line."""
+    if isinstance(raw, dict):
+        return "{" + ", ".join(f"{key}: {_written(value)}" for key, value in raw.items()) + "}"
+    if isinstance(raw, list):
+        return "[" + ", ".join(_written(item) for item in raw) + "]"
+    return str(raw).lower() if isinstance(raw, bool) else str(raw)
+
+
+def value_in_words(name: str, value: Known, workspace: Workspace, language: Language) -> str:
+    """A fact's value for people: labels beside ids, dates as dates, a question mark for unknown."""
+    fact = workspace.plan.facts.get(name)
+    if name == "done" or fact is None:
+        return "…"
+    if value is None:
+        return say(language, "explain.unknown_value")
+    if fact.type.kind == "date" and isinstance(value, int):
+        return date_of_day(value).isoformat()
+    label = fact.type.values.get(str(value))
+    return f"{value} ({label})" if label and label != value else str(value)
+
+
+def _print_decision(told: Explanation, language: Language) -> None:
+    won = [rule.rule_id for rule in told.rules if rule.outcome == "won"]
+    near = [rule for rule in told.rules if rule.nearest]
+    text = say(language, "explain.decision", rules=", ".join(won)) if won else say(language, "explain.nothing")
+    if not won and near:
+        nearest = min(near, key=lambda rule: rule.nearest or 0)
+        text += " " + say(language, "explain.nearest_rule", rule=nearest.rule_id, days=nearest.nearest)
+    out.print(text, style="bold")
+    if told.stale:
+        out.print(say(language, "plan.stale", sources=", ".join(sorted(told.stale))), style="yellow")
+
+
+def timeline(context: typer.Context, account: Account, at: At = None, as_json: AsJson = False) -> None:
+    """Show what happened to an account, with what banso did and until when each touch is valid."""
+    door: Door = context.obj
+    with door.system() as system:
+        instant = parse_instant(at, system.workspace) if at else system.clock.now()
+        moments = story.timeline(system, account, instant)
+        if as_json:
+            print_json(moments)
+        else:
+            print_timeline(account, moments, system.workspace, door.language(system))
+
+
+def print_timeline(account: str, moments: list[Moment], workspace: Workspace, language: Language) -> None:
+    table = Table(title=say(language, "timeline.title", account=account), title_justify="left")
+    for key in ("at", "source", "what", "detail", "window"):
+        table.add_column(say(language, f"timeline.{key}"), overflow="fold")
+    for moment in moments:
+        style = "bold cyan" if moment.kind == "touch" else ""
+        until = date_of_day(moment.window_until).isoformat() if moment.window_until is not None else ""
+        table.add_row(shown(moment.at, workspace, "%Y-%m-%d %H:%M"), moment.source, moment.what, escape(moment.detail), until, style=style)
+    out.print(table)
+
+
+def preview(context: typer.Context, rule: Annotated[str, typer.Argument(help="The rule's id.")], account: Account, at: At = None, as_json: AsJson = False) -> None:
+    """Show the message a rule would send to an account, whether or not it matches now; sends nothing."""
+    door: Door = context.obj
+    with door.system() as system:
+        instant = parse_instant(at, system.workspace) if at else system.clock.now()
+        parts = story.preview(system, rule, account, instant)
+    if as_json:
+        print_json(dict(parts))
+        return
+    out.print(f"[dim]To:[/dim] {escape(parts['to'])}   [dim]{escape(parts['template'])}[/dim]")
+    out.print(Panel(escape(parts["text"].strip()), title=escape(parts["subject"]), expand=False))
+
+
+def facts(context: typer.Context, account: Annotated[str | None, typer.Argument(help="The account's id; default: list all facts.")] = None, at: At = None, as_json: AsJson = False) -> None:
+    """List the facts that rules can use, or their values for one account with source and age."""
+    door: Door = context.obj
+    with door.system() as system:
+        language, workspace = door.language(system), system.workspace
+        instant = parse_instant(at, workspace) if at else system.clock.now()
+        seen = story.explain(system, account, instant).facts if account else None
+        if as_json:
+            print_json(seen if seen is not None else [{"name": fact.name, "label": fact.label, "type": fact.type.kind} for fact in workspace.plan.facts.values()])
+        elif seen is None:
+            _print_fact_names(workspace, language)
+        else:
+            _print_facts(list(seen), workspace, language)
+
+
+def _print_fact_names(workspace: Workspace, language: Language) -> None:
+    table = Table()
+    for key in ("name", "label", "type", "values"):
+        table.add_column(say(language, f"facts.{key}"))
+    for fact in workspace.plan.facts.values():
+        table.add_row(fact.name, fact.label, fact.type.kind, ", ".join(fact.type.values))
+    out.print(table)
+
+
+def _print_facts(seen: list[FactSeen], workspace: Workspace, language: Language) -> None:
+    table = Table()
+    for key in ("name", "label", "value", "source", "said"):
+        table.add_column(say(language, f"facts.{key}"))
+    for fact in seen:
+        value = str(fact.value).replace("|", ", ") if fact.name == "done" else value_in_words(fact.name, fact.value, workspace, language)
+        table.add_row(fact.name, fact.label, escape(value), fact.source, shown(fact.said_at, workspace, "%Y-%m-%d %H:%M"))
+    out.print(table)

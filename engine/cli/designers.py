@@ -1,0 +1,106 @@
+"""For CS designers: lint and plan."""
+
+from collections.abc import Sequence
+
+import typer
+from rich.table import Table
+
+from engine.channels import CHANNELS
+from engine.cli.door import FAULTS, SOMETHING_TO_DO, AsJson, At, Door, out, parse_instant, print_faults, print_json, progress, shown
+from engine.errors import BansoError, Fault
+from engine.messages import Language, say, say_fault
+from engine.pipeline.plan import Planned, RulePlanned
+from engine.pipeline.plan import plan as run_plan
+from engine.workspace.load import load_workspace
+from engine.workspace.model import Workspace
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(lint)
+    app.command()(plan)
+
+
+def lint(context: typer.Context, as_json: AsJson = False) -> None:
+    """Check every file of the workspace; all faults at once, each with its place and its cure."""
+    door: Door = context.obj
+    root = door.config.workspace
+    try:
+        workspace = load_workspace(root, frozenset(CHANNELS))
+    except BansoError as error:
+        _print_lint(error.faults, door, as_json=as_json)
+        raise typer.Exit(FAULTS) from None
+    language = door.config.language or workspace.settings.workspace.language
+    if as_json:
+        print_json({"rules": len(workspace.rules), "hash": workspace.hash, "faults": [_fault(each, language) for each in workspace.warnings]})
+        return
+    print_faults(workspace.warnings, language, root)
+    out.print(say(language, "lint.fine", rules=len(workspace.rules), facts=len(workspace.plan.facts), mails=len(workspace.mails), hash=workspace.hash[:7]))
+
+
+def _print_lint(faults: tuple[Fault, ...], door: Door, *, as_json: bool) -> None:
+    path = door.config.workspace / "rules" / "workspace.yaml"
+    guessed: Language = "ja" if path.is_file() and "language: ja" in path.read_text(encoding="utf-8", errors="replace") else "en"
+    language = door.config.language or guessed
+    if as_json:
+        print_json({"faults": [_fault(each, language) for each in faults]})
+        return
+    print_faults(faults, language, door.config.workspace)
+    out.print(say(language, "lint.faults", number=len(faults)))
+
+
+def _fault(fault: Fault, language: Language) -> dict[str, object]:
+    what, why, fix = say_fault(language, fault.code, fault.values)
+    return {"code": fault.code, "file": fault.place.file, "line": fault.place.line, "column": fault.place.column, "what": what, "why": why, "fix": fix}
+
+
+def plan(context: typer.Context, at: At = None, as_json: AsJson = False) -> None:
+    """Show what a night would do, in accounts; sends nothing. Exit 2 when there is something to send."""
+    door: Door = context.obj
+    with door.system() as system:
+        language = door.language(system)
+        instant = parse_instant(at, system.workspace) if at else system.clock.now()
+        with progress(language, "plan.running") as bar:
+            planned = run_plan(system, instant, bar)
+        if as_json:
+            print_json(planned)
+        else:
+            print_plan(planned, system.workspace, language)
+    if planned.won:
+        raise typer.Exit(SOMETHING_TO_DO)
+
+
+def print_plan(planned: Planned, workspace: Workspace, language: Language) -> None:
+    """The table of a planned night and the one line of counts that people read."""
+    title = say(
+        language,
+        "plan.title",
+        at=shown(planned.instant, workspace, "%Y-%m-%d %H:%M"),
+        zone=workspace.settings.timezone,
+        hash=planned.rule_set[:7],
+        until=shown(planned.log_until, workspace),
+        accounts=f"{planned.accounts:,}",
+    )
+    table = Table(title=title, title_justify="left")
+    for key in ("lane", "rule", "stage", "match", "unknown", "gated", "lost", "won", "goes", "reason"):
+        table.add_column(say(language, f"plan.{key}"), justify="right" if key in {"match", "unknown", "gated", "lost", "won"} else "left")
+    for rule in planned.rules:
+        table.add_row(*_plan_row(rule, workspace, language))
+    out.print(table)
+    out.print(say(language, "plan.total", won=planned.won))
+    if planned.stale:
+        out.print(say(language, "plan.stale", sources=", ".join(sorted(planned.stale))), style="yellow")
+
+
+def _plan_row(rule: RulePlanned, workspace: Workspace, language: Language) -> Sequence[str]:
+    numbers = [f"{number:,}" for number in (rule.matched, rule.unknown, rule.gated, rule.lost)]
+    won = f"[bold green]{rule.won:,}[/bold green]" if rule.won else "0"
+    goes = shown(rule.due_at, workspace, "%a %H:%M") if rule.won else say(language, "plan.nobody")
+    return (rule.lane, rule.rule_id, rule.stage, *numbers, won, goes, reason_in_words(rule.reason, rule.reason_count, language))
+
+
+def reason_in_words(reason: str | None, count: int, language: Language) -> str:
+    """A reason of the closed list as a sentence, with how many accounts it stopped."""
+    if reason is None:
+        return ""
+    name, _, detail = reason.partition(":")
+    return f"{say(language, f'reason.{name}', detail=detail)} ({count:,})"

@@ -1,0 +1,127 @@
+"""What every command needs at the door: the options, a system with a clock, and faults told to a person."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.cells import cell_len
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from engine.calendar import instant_of, moment_of
+from engine.clock import SystemClock
+from engine.config import Config
+from engine.errors import Fault, refuse
+from engine.messages import Language, say, say_fault
+from engine.pipeline.load import Progress as Report
+from engine.pipeline.system import System
+from engine.workspace.model import Workspace
+
+FINE, FAULTS, SOMETHING_TO_DO, BAD_USAGE = 0, 1, 2, 64
+
+At = Annotated[str | None, typer.Option("--at", help="Act as of this instant: 2026-04-07 (at nightly_at) or 2026-04-07T09:00.", metavar="INSTANT")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+out = Console(soft_wrap=False)
+err = Console(stderr=True, soft_wrap=True)
+
+
+class Door:
+    """Settings of one call of the command."""
+
+    def __init__(self, workspace: Path | None, state: Path | None, language: Language | None) -> None:
+        given = {"workspace": workspace, "state": state, "language": language}
+        self.config = Config(**{key: value for key, value in given.items() if value is not None})
+
+    @contextmanager
+    def system(self, at: str | None = None) -> Iterator[System]:
+        """A system whose clock is the machine's, or runs on from `at`."""
+        system = System(self.config, self.config.clock())
+        try:
+            if at is not None:
+                system.clock = SystemClock.starting_at(parse_instant(at, system.workspace))
+            yield system
+        finally:
+            system.close()
+
+    def language(self, system: System | None = None) -> Language:
+        """The language asked for, else the workspace's, else English."""
+        if self.config.language:
+            return self.config.language
+        return system.workspace.settings.workspace.language if system else "en"
+
+
+def parse_instant(text: str, workspace: Workspace) -> int:
+    """An instant as people write it; a bare date is that date at `nightly_at`, a time without offset is the workspace's."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise refuse("E650", "--at", value=text) from error
+    if len(text.strip()) == 10:
+        return workspace.zone.at_wall(moment.date().toordinal() - 719_163, workspace.nightly_minutes)
+    if moment.tzinfo is None:
+        return workspace.zone.at_wall(moment.date().toordinal() - 719_163, moment.hour * 60 + moment.minute) + moment.second * 1_000_000
+    return instant_of(moment)
+
+
+def shown(instant: int | None, workspace: Workspace, form: str = "%m-%d %H:%M") -> str:
+    """An instant in the workspace's zone."""
+    return "–" if instant is None else moment_of(instant, ZoneInfo(workspace.zone.name)).strftime(form)
+
+
+def print_json(value: object) -> None:
+    """JSON for programs: dataclasses as objects, sets as sorted lists."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, default=_plain) + "\n")
+
+
+def _plain(value: object) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    return str(value)
+
+
+@contextmanager
+def progress(language: Language, key: str) -> Iterator[Report]:
+    """A bar on standard error for work that takes longer than a moment; silent where nobody looks."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(say(language, key), total=None)
+
+        def report(what: str, done: int, total: int) -> None:
+            bar.update(task, description=f"{say(language, key)} {what}".strip(), completed=done, total=total)
+
+        yield report
+
+
+def print_faults(faults: tuple[Fault, ...], language: Language, root: Path) -> None:
+    """Each fault with its line of text, why it matters and what to do."""
+    for fault in faults:
+        what, why, fix = say_fault(language, fault.code, fault.values)
+        err.print(Text(str(fault.place), style="bold"), Text(fault.code, style="red" if fault.refuses else "yellow"), Text(what), soft_wrap=True)
+        _print_excerpt(fault, root)
+        for label, text in ((say(language, "fault.why"), why), (say(language, "fault.fix"), fix)):
+            if text:
+                err.print(Text(f"  {label}", style="dim"), Text(text), soft_wrap=True)
+
+
+def _print_excerpt(fault: Fault, root: Path) -> None:
+    """The line at fault with a caret, placed by display width: a Japanese character is two cells wide."""
+    path, line = root / fault.place.file, fault.place.line
+    if not line or not path.is_file():
+        return
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    if line <= len(lines):
+        text, column = lines[line - 1], fault.place.column
+        err.print(Text(f"{line:5} │ {text}", style="dim"), soft_wrap=True)
+        if column:
+            err.print(Text(f"      │ {' ' * cell_len(text[: column - 1])}^", style="red"), soft_wrap=True)

@@ -1,0 +1,95 @@
+"""Processes that run unattended: nightly, worker, scheduler, serve, and up, which is all of them."""
+
+import logging
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from engine.cli.designers import reason_in_words
+from engine.cli.door import AsJson, At, Door, out, print_json, progress, shown
+from engine.messages import Language, say
+from engine.pipeline.nightly import Night
+from engine.pipeline.nightly import nightly as run_nightly
+from engine.workspace.model import Workspace
+
+
+def register(app: typer.Typer) -> None:
+    for command in (nightly, worker, scheduler, serve, up):
+        app.command()(command)
+
+
+def nightly(context: typer.Context, at: At = None, as_json: AsJson = False) -> None:
+    """Decide for all accounts and plan the touches; the same night twice adds nothing."""
+    door: Door = context.obj
+    with door.system(at) as system:
+        language = door.language(system)
+        with progress(language, "nightly.running") as bar:
+            night = run_nightly(system, system.clock.now(), bar)
+        if as_json:
+            print_json(night)
+        else:
+            print_night(night, system.workspace, language)
+
+
+def print_night(night: Night, workspace: Workspace, language: Language) -> None:
+    """What was decided, rule by rule, with the reasons."""
+    key = "nightly.already" if night.already_done else "nightly.title"
+    values = {"accounts": f"{night.accounts:,}", "matched": f"{night.matched:,}", "won": f"{night.won:,}"}
+    table = Table(title=say(language, key, slot=night.slot, at=shown(night.instant, workspace, "%Y-%m-%d %H:%M"), **values), title_justify="left")
+    table.add_column(say(language, "plan.rule"))
+    table.add_column(say(language, "plan.match"), justify="right")
+    table.add_column(say(language, "plan.won"), justify="right")
+    table.add_column(say(language, "plan.reason"))
+    for rule, counts in night.outcomes.items():
+        others = [reason_in_words(reason, number, language) for reason, number in counts.items() if reason not in {"match", "unknown", "won"}]
+        table.add_row(rule, f"{counts.get('match', 0):,}", f"{counts.get('won', 0):,}", "、".join(others) if language == "ja" else ", ".join(others))
+    out.print(table)
+
+
+QueueArgument = Annotated[list[str] | None, typer.Argument(help="Queues to serve; default: all.")]
+
+
+def worker(
+    context: typer.Context,
+    queues: QueueArgument = None,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="Leave when nothing is due any more.")] = False,
+    at: At = None,
+) -> None:
+    """Send what is due: a Celery worker with a sweeper beside it."""
+    from workers.app import queues as all_queues
+    from workers.run import run_worker
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    door: Door = context.obj
+    with door.system(at) as system:
+        run_worker(system, queues or list(all_queues()), until_idle=until_idle)
+
+
+def scheduler(context: typer.Context, at: At = None) -> None:
+    """The clock: runs each night's slot once, catches up after downtime, and sweeps."""
+    from workers.scheduler import run_scheduler
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    door: Door = context.obj
+    with door.system(at) as system:
+        run_scheduler(system)
+
+
+def serve(context: typer.Context) -> None:
+    """The web door: health, readiness and status."""
+    from web.serve import run_web
+
+    door: Door = context.obj
+    with door.system() as system:
+        run_web(system)
+
+
+def up(context: typer.Context) -> None:
+    """Everything in one process group: worker, scheduler and web, restarted when they leave."""
+    from workers.supervisor import run_all
+
+    door: Door = context.obj
+    with door.system() as system:
+        out.print(say(door.language(system), "up.running", url=f"http://{door.config.web_host}:{door.config.web_port}/status", state=door.config.state_folder))
+    run_all(door.config)

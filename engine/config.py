@@ -1,0 +1,40 @@
+"""Settings of a deployment, from the environment. Doors read them once and hand values down."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from engine.clock import Clock, SystemClock
+
+
+class Config(BaseSettings):
+    """Every setting is `BANSO_` plus its name in capitals; docs/settings.md lists them."""
+
+    model_config = SettingsConfigDict(env_prefix="BANSO_", extra="ignore")
+
+    workspace: Path = Field(default=Path(), description="Folder that holds rules/ and templates/.")
+    state: Path | None = Field(default=None, description="Folder for lake, ledger and broker; default: .banso in the workspace.")
+    ledger_url: str | None = Field(default=None, description="SQLAlchemy URL of the ledger; default: SQLite in the state folder.")
+    broker_url: str | None = Field(default=None, description="Celery broker; default: files in the state folder, no server needed.")
+    smtp_url: str | None = Field(default=None, description="smtp://[user:password@]host:port of the relay; without it mail is written to files in the state folder.")
+    language: Literal["ja", "en"] | None = Field(default=None, description="Language of messages; default: the workspace's.")
+    moved_by: int = Field(default=0, description="Microseconds by which the clock is moved, for rehearsals on old logs.")
+    duckdb_threads: int = Field(default=2, description="Threads of one process's DuckDB.")
+    duckdb_memory: str = Field(default="1500MB", description="Memory limit of one process's DuckDB.")
+    lease_seconds: int = Field(default=60, description="How long a worker's claim lasts without a sign of life.")
+    sweep_seconds: int = Field(default=5, description="How often due touches are rung again.")
+    web_port: int = Field(default=8080, description="Port of `banso serve`.")
+    web_host: str = Field(default="127.0.0.1", description="Address `banso serve` listens on.")
+
+    @property
+    def state_folder(self) -> Path:
+        return self.state if self.state is not None else self.workspace / ".banso"
+
+    @property
+    def ledger(self) -> str:
+        return self.ledger_url or f"sqlite:///{(self.state_folder / 'ledger.db').resolve()}"
+
+    def clock(self) -> Clock:
+        return SystemClock(moved_by=self.moved_by)

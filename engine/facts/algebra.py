@@ -1,0 +1,255 @@
+"""The small algebra that every fact and condition is written in. A primitive says once what it means; the two executors render it.
+
+Values are whole numbers, texts or days; `None` (SQL NULL) is *unknown*. Truth is Kleene's: true, false or unknown. A node that reads
+records is an *accumulator*: it is computed per account in one pass, without regard to the order of the records.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Literal, TypeAlias
+
+# --- accumulators -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Latest:
+    """The newest visible value of a field; ties of `occurred_at` go to the greatest (source, source_id) by bytes."""
+
+    field: str
+    column: Literal["value", "number"]
+
+
+@dataclass(frozen=True)
+class First:
+    """The instant of the earliest visible record of any of these events."""
+
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Last:
+    """The instant of the newest visible record of any of these events."""
+
+    events: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CountWithin:
+    """How many records of the event lie on the days today-oldest .. today-newest."""
+
+    event: str
+    oldest: int
+    newest: int
+
+
+@dataclass(frozen=True)
+class DaysWithin:
+    """On how many distinct days in today-oldest .. today-newest the event happened."""
+
+    event: str
+    oldest: int
+    newest: int
+
+
+@dataclass(frozen=True)
+class OpenItems:
+    """How many keys were opened and not closed at or after their last opening.
+
+    Only openings at least `age` microseconds old count, and only those on the last `within_days` days (0 = any).
+    """
+
+    opened: str
+    closed: str
+    age: int
+    within_days: int
+
+
+# --- values -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Const:
+    value: int | str | None
+
+
+@dataclass(frozen=True)
+class Today:
+    """The local day of the evaluation."""
+
+
+@dataclass(frozen=True)
+class FactRef:
+    """The value of another fact, computed before."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class DayOf:
+    """The local day of an instant."""
+
+    instant: "Value"
+
+
+@dataclass(frozen=True)
+class BusinessCount:
+    """Business days counted up to and including a day; the difference of two is the number of business days between them."""
+
+    day: "Value"
+
+
+@dataclass(frozen=True)
+class Minus:
+    left: "Value"
+    right: "Value"
+
+
+@dataclass(frozen=True)
+class Coalesce:
+    values: tuple["Value", ...]
+
+
+@dataclass(frozen=True)
+class Extreme:
+    """The least or greatest of the known values; unknown only if all are."""
+
+    pick: Literal["least", "greatest"]
+    values: tuple["Value", ...]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The value itself if it belongs to the list, else unknown: a value nobody declared is not trusted."""
+
+    value: "Value"
+    allowed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """The value, unless one of the sources is stale: then unknown."""
+
+    value: "Value"
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Case:
+    """The value of the first row whose condition is true; rows that are false or unknown are passed over."""
+
+    rows: tuple[tuple["Truth", "Value"], ...]
+    otherwise: "Value"
+
+
+# --- truths -------------------------------------------------------------------------------------------------------
+
+Operator: TypeAlias = Literal["==", "!=", ">=", "<="]
+
+
+@dataclass(frozen=True)
+class Compare:
+    operator: Operator
+    value: "Value"
+    wanted: int | str
+
+
+@dataclass(frozen=True)
+class Member:
+    value: "Value"
+    wanted: tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class HasTag:
+    """Whether a list of tags, kept as `|a|b|`, holds the tag."""
+
+    value: "Value"
+    tag: str
+
+
+@dataclass(frozen=True)
+class IsSet:
+    """Whether the value is there at all; never unknown."""
+
+    value: "Value"
+
+
+@dataclass(frozen=True)
+class Absent:
+    """What the absence of a record proves: false while the sources are fresh, unknown when one of them is stale."""
+
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AnyStale:
+    """Whether one of the sources is stale at the instant; never unknown."""
+
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class IsUnknown:
+    """Whether the inner truth is unknown; itself never unknown."""
+
+    inner: "Truth"
+
+
+@dataclass(frozen=True)
+class Not:
+    inner: "Truth"
+
+
+@dataclass(frozen=True)
+class All:
+    parts: tuple["Truth", ...]
+
+
+@dataclass(frozen=True)
+class Any:
+    parts: tuple["Truth", ...]
+
+
+@dataclass(frozen=True)
+class TruthRef:
+    """A truth computed before under a name (a segment, a step that is done)."""
+
+    name: str
+
+
+Accumulator: TypeAlias = Latest | First | Last | CountWithin | DaysWithin | OpenItems
+Value: TypeAlias = Accumulator | Const | Today | FactRef | DayOf | BusinessCount | Minus | Coalesce | Extreme | OneOf | Fresh | Case
+Truth: TypeAlias = Compare | Member | HasTag | IsSet | Absent | AnyStale | IsUnknown | Not | All | Any | TruthRef
+Node: TypeAlias = Value | Truth
+
+ACCUMULATORS = (Latest, First, Last, CountWithin, DaysWithin, OpenItems)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it, each before its parts."""
+    yield node
+    for each in fields(node):
+        yield from _walk_part(getattr(node, each.name))
+
+
+def _walk_part(part: object) -> Iterator[Node]:
+    if isinstance(part, tuple):
+        for item in part:
+            yield from _walk_part(item)
+    elif hasattr(part, "__dataclass_fields__"):
+        yield from walk(part)  # type: ignore[arg-type]  # every dataclass inside a node is a node
+
+
+def accumulators(node: Node) -> list[Accumulator]:
+    """The accumulators a node reads, each once, in order of first use."""
+    return list(dict.fromkeys(part for part in walk(node) if isinstance(part, ACCUMULATORS)))
+
+
+def names_read(node: Node) -> set[str]:
+    """The facts and named truths a node refers to."""
+    return {part.name for part in walk(node) if isinstance(part, FactRef | TruthRef)}
+
+
+def sources_read(node: Node) -> set[str]:
+    """The sources whose staleness changes the node's value."""
+    return {source for part in walk(node) if isinstance(part, Fresh | Absent | AnyStale) for source in part.sources}

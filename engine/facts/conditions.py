@@ -1,0 +1,186 @@
+"""Conditions: `{fact: {comparison: value}}`, `{any: [...]}`, `{segment: id}`, put into the algebra and checked on the way."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from engine.facts.algebra import Absent, All, Any, Compare, Const, FactRef, HasTag, IsSet, Member, Not, Operator, Truth, TruthRef, Value
+from engine.facts.spec import FactType, Kind
+
+Path = tuple[str | int, ...]
+STEPS_DONE = "done"
+
+COMPARISONS: Mapping[Kind, tuple[str, ...]] = {
+    "number": ("is", "at_least", "at_most", "between", "known"),
+    "enum": ("is", "is_not", "in", "not_in", "known"),
+    "tags": ("includes", "excludes", "known"),
+    "date": ("known",),
+    "text": ("known",),
+    "bool": ("is", "known"),
+}
+OPERATORS: Mapping[str, Operator] = {"is": "==", "is_not": "!=", "at_least": ">=", "at_most": "<="}
+UNTRUE = Compare("==", Const(None), 0)  # stands where a fault was reported; never true
+
+
+class Vocabulary(Protocol):
+    """The names a condition may use, and where its faults go."""
+
+    def type_of(self, fact: str, path: Path) -> FactType | None:
+        """The fact's type, or None after reporting an unknown name."""
+        ...
+
+    def has_segment(self, segment: str, path: Path) -> bool: ...
+
+    def sources_of(self, fact: str) -> tuple[str, ...]: ...
+
+    def fault(self, code: str, path: Path, **values: object) -> None: ...
+
+
+def facts_in(raw: Sequence[object]) -> Iterator[str]:
+    """Names of facts in conditions as written; segments stand as `segment.<id>`."""
+    for condition in raw:
+        if not isinstance(condition, dict):
+            continue
+        for name, wanted in condition.items():
+            if name == "any" and isinstance(wanted, list):
+                yield from facts_in(wanted)
+            else:
+                yield f"segment.{wanted}" if name == "segment" else str(name)
+
+
+def lower_all(raw: Sequence[object], path: Path, names: Vocabulary) -> Truth:
+    """A list of conditions is true when each one is."""
+    return All(tuple(lower(condition, (*path, index), names) for index, condition in enumerate(raw)))
+
+
+def lower_any(raw: Sequence[object], path: Path, names: Vocabulary) -> Truth:
+    """True when at least one of the conditions is."""
+    return Any(tuple(lower(condition, (*path, index), names) for index, condition in enumerate(raw)))
+
+
+def lower(raw: object, path: Path, names: Vocabulary) -> Truth:
+    """One condition in the algebra. Reports what is wrong with it and then stands for something never true."""
+    if not isinstance(raw, dict) or len(raw) != 1:
+        names.fault("E108", path)
+        return UNTRUE
+    name, wanted = next(iter(raw.items()))
+    inner = (*path, name)
+    if name == "any":
+        return _lower_any_key(wanted, inner, names)
+    if name == "segment":
+        return TruthRef(f"segment.{wanted}") if names.has_segment(str(wanted), inner) else UNTRUE
+    fact_type = names.type_of(name, inner)
+    if fact_type is None:
+        return UNTRUE
+    if not isinstance(wanted, dict):
+        return _compare(name, fact_type, "includes" if fact_type.kind == "tags" else "is", wanted, inner, names)
+    if len(wanted) != 1:
+        names.fault("E109", inner, fact=name)
+        return UNTRUE
+    comparison, value = next(iter(wanted.items()))
+    return _compare(name, fact_type, comparison, value, (*inner, comparison), names)
+
+
+def _lower_any_key(wanted: object, path: Path, names: Vocabulary) -> Truth:
+    if not isinstance(wanted, list) or not wanted:
+        names.fault("E110", path, key="any")
+        return UNTRUE
+    return lower_any(wanted, path, names)
+
+
+def _compare(fact: str, fact_type: FactType, comparison: str, wanted: object, path: Path, names: Vocabulary) -> Truth:
+    allowed = COMPARISONS[fact_type.kind]
+    if fact == STEPS_DONE:
+        allowed = ("includes", "excludes")
+    if comparison not in allowed:
+        names.fault("E303" if fact_type.kind == "date" else "E107", path, fact=fact, comparison=comparison, allowed=allowed, wanted=wanted)
+        return UNTRUE
+    checked = _WANTED[comparison](fact, fact_type, wanted, path, names)
+    if checked is None:
+        return UNTRUE
+    if comparison == "known":
+        return _known(fact, bool(checked[0]), names)
+    return _truth(fact, fact_type, comparison, checked)
+
+
+def _known(fact: str, wanted: bool, names: Vocabulary) -> Truth:
+    """`known` itself is unknown only where a stale source may be the reason for the absence."""
+    there: Truth = IsSet(FactRef(fact))
+    if sources := names.sources_of(fact):
+        there = Any((there, Absent(sources)))
+    return there if wanted else Not(there)
+
+
+def _truth(fact: str, fact_type: FactType, comparison: str, wanted: tuple[int | str, ...]) -> Truth:
+    value: Value = FactRef(fact)
+    if comparison == "between":
+        return All((Compare(">=", value, wanted[0]), Compare("<=", value, wanted[1])))
+    if comparison in {"in", "not_in"}:
+        return Member(value, wanted) if comparison == "in" else Not(Member(value, wanted))
+    if comparison in {"includes", "excludes"}:
+        has: Truth = TruthRef(f"done.{wanted[0]}") if fact == STEPS_DONE else HasTag(value, str(wanted[0]))
+        return has if comparison == "includes" else Not(has)
+    return Compare(OPERATORS[comparison], value, wanted[0])
+
+
+Checked = tuple[int | str, ...] | None
+
+
+def _whole_number(fact: str, fact_type: FactType, wanted: object, path: Path, names: Vocabulary) -> Checked:
+    if isinstance(wanted, bool) or not isinstance(wanted, int):
+        names.fault("E301", path, wanted=wanted, comparison=path[-1])
+        return None
+    return (wanted,)
+
+
+def _range(fact: str, fact_type: FactType, wanted: object, path: Path, names: Vocabulary) -> Checked:
+    if not isinstance(wanted, list) or len(wanted) != 2 or any(isinstance(end, bool) or not isinstance(end, int) for end in wanted):
+        names.fault("E307", path, wanted=wanted)
+        return None
+    if wanted[0] > wanted[1]:
+        names.fault("E302", path, low=wanted[0], high=wanted[1])
+        return None
+    return tuple(wanted)
+
+
+def _one_value(fact: str, fact_type: FactType, wanted: object, path: Path, names: Vocabulary) -> Checked:
+    if fact_type.kind == "number":
+        return _whole_number(fact, fact_type, wanted, path, names)
+    if fact_type.kind == "bool":
+        return _flag(fact, fact_type, wanted, path, names)
+    return _listed(fact, fact_type, [wanted], path, names)
+
+
+def _values(fact: str, fact_type: FactType, wanted: object, path: Path, names: Vocabulary) -> Checked:
+    if not isinstance(wanted, list) or not wanted:
+        names.fault("E110", path, key=path[-1])
+        return None
+    return _listed(fact, fact_type, wanted, path, names)
+
+
+def _listed(fact: str, fact_type: FactType, wanted: Sequence[object], path: Path, names: Vocabulary) -> Checked:
+    unknown = [value for value in wanted if not isinstance(value, str) or value not in fact_type.values]
+    for value in unknown:
+        code = "E202" if fact in {STEPS_DONE, "next_step"} else "E203"
+        names.fault(code, path, fact=fact, value=value, values=tuple(fact_type.values))
+    return None if unknown else tuple(str(value) for value in wanted)
+
+
+def _flag(fact: str, fact_type: FactType, wanted: object, path: Path, names: Vocabulary) -> Checked:
+    if not isinstance(wanted, bool):
+        names.fault("E308", path, wanted=wanted)
+        return None
+    return (int(wanted),)
+
+
+_WANTED: Mapping[str, Callable[[str, FactType, object, Path, Vocabulary], Checked]] = {
+    "is": _one_value,
+    "is_not": _one_value,
+    "in": _values,
+    "not_in": _values,
+    "at_least": _whole_number,
+    "at_most": _whole_number,
+    "between": _range,
+    "includes": _one_value,
+    "excludes": _one_value,
+    "known": _flag,
+}

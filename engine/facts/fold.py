@@ -1,0 +1,159 @@
+"""The fold: what must be kept of one account's records to answer every fact, whatever order they came in and at any later instant."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from engine.calendar import Zone
+from engine.facts import algebra as a
+from engine.facts.spec import NO_NUMBER, NO_VALUE
+from engine.records.record import Record
+
+LatestValue = tuple[int, str, str, str | None, int | None]  # occurred_at, source, source_id, value, number
+DayCounts = Mapping[int, int]
+ItemTimes = Mapping[str, Iterable[int]]
+ACCOUNT_NAME = "account.name"
+CONTACT_FIELDS = "contact."
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Which fields and events the fold keeps, and how."""
+
+    fields: frozenset[str]
+    first: frozenset[str]
+    last: frozenset[str]
+    days: frozenset[str]
+    items: frozenset[str]
+
+    @classmethod
+    def of(cls, accumulators: Iterable[a.Accumulator]) -> "Needs":
+        kept: dict[str, set[str]] = {"fields": set(), "first": set(), "last": set(), "days": set(), "items": set()}
+        for each in accumulators:
+            match each:
+                case a.Latest():
+                    kept["fields"].add(each.field)
+                case a.First():
+                    kept["first"].update(each.events)
+                case a.Last():
+                    kept["last"].update(each.events)
+                case a.CountWithin() | a.DaysWithin():
+                    kept["days"].add(each.event)
+                case a.OpenItems():
+                    kept["items"].update((each.opened, each.closed))
+        return cls(**{name: frozenset(members) for name, members in kept.items()})
+
+
+@dataclass
+class Fold:
+    """One account's records, folded. `later` keeps records that are known but lie after the instant of the fold."""
+
+    latest: dict[str, LatestValue] = field(default_factory=dict)
+    first: dict[str, int] = field(default_factory=dict)
+    last: dict[str, int] = field(default_factory=dict)
+    days: dict[str, dict[int, int]] = field(default_factory=dict)
+    items: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    contacts: dict[str, dict[str, LatestValue]] = field(default_factory=dict)
+    logins: dict[str, int] = field(default_factory=dict)
+    name: LatestValue | None = None
+    later: list[Record] = field(default_factory=list)
+
+    def add(self, record: Record, needs: Needs, zone: Zone) -> None:
+        """Take one record in. The order of calls does not matter; the same record must not come twice."""
+        if record.field is not None:
+            self._add_value(record, record.field, needs)
+        else:
+            self._add_event(record, record.event or "", needs, zone)
+
+    def _add_event(self, record: Record, event: str, needs: Needs, zone: Zone) -> None:
+        at = record.occurred_at
+        if record.contact_id is not None and event.endswith(".login"):
+            self.logins[record.contact_id] = max(at, self.logins.get(record.contact_id, at))
+        if event in needs.first:
+            self.first[event] = min(at, self.first.get(event, at))
+        if event in needs.last:
+            self.last[event] = max(at, self.last.get(event, at))
+        if event in needs.days:
+            counts = self.days.setdefault(event, {})
+            day = zone.day(at)
+            counts[day] = counts.get(day, 0) + 1
+        if event in needs.items and record.key is not None:
+            self.items.setdefault(event, {}).setdefault(record.key, []).append(at)
+
+    def _add_value(self, record: Record, name: str, needs: Needs) -> None:
+        if name in needs.fields:
+            self.latest[name] = _newer(record, self.latest.get(name))
+        if name == ACCOUNT_NAME:
+            self.name = _newer(record, self.name)
+        if record.contact_id is not None and name.startswith(CONTACT_FIELDS):
+            fields = self.contacts.setdefault(record.contact_id, {})
+            fields[name] = _newer(record, fields.get(name))
+
+    def advance(self, instant: int, needs: Needs, zone: Zone) -> None:
+        """Let the instant move on: records kept for later whose time has come are taken in."""
+        come = [record for record in self.later if record.occurred_at <= instant and record.known_at <= instant]
+        self.later = [record for record in self.later if not (record.occurred_at <= instant and record.known_at <= instant)]
+        for record in come:
+            self.add(record, needs, zone)
+
+
+def _newer(record: Record, known: LatestValue | None) -> LatestValue:
+    if known is not None and (record.occurred_at, record.source, record.source_id) <= known[:3]:
+        return known
+    value = None if record.value in {None, NO_VALUE} else record.value
+    number = None if record.number in {None, NO_NUMBER} else record.number
+    return (record.occurred_at, record.source, record.source_id, value, number)
+
+
+def fold_records(records: Iterable[Record], instant: int, needs: Needs, zone: Zone) -> Fold:
+    """Fold one account's records as visible at `instant`; the rest waits in `later`."""
+    fold = Fold(later=list(records))
+    fold.advance(instant, needs, zone)
+    return fold
+
+
+def count_within(counts: DayCounts | None, oldest: int, newest: int) -> int:
+    """How many records lie on the days `oldest` to `newest`, both included."""
+    return sum(number for day, number in counts.items() if oldest <= day <= newest) if counts else 0
+
+
+def days_within(counts: DayCounts | None, oldest: int, newest: int) -> int:
+    """On how many of the days `oldest` to `newest`, both included, there was a record."""
+    return sum(oldest <= day <= newest for day in counts) if counts else 0
+
+
+def count_open(opened: ItemTimes | None, closed: ItemTimes | None, until: int, since_day: int | None, day_of: Callable[[int], int]) -> int:
+    """How many keys have an opening (at or before `until`, on or after `since_day`) with no closing at or after it."""
+    total = 0
+    for key, times in (opened or {}).items():
+        counted = [at for at in times if at <= until and (since_day is None or day_of(at) >= since_day)]
+        last_closing = max((closed or {}).get(key, ()), default=None)
+        total += bool(counted) and (last_closing is None or last_closing < max(counted))
+    return total
+
+
+def dump(fold: Fold) -> str:
+    """The fold as JSON, to be kept on a touch. Equal folds have equal text."""
+    return json.dumps(asdict(fold), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def parse(text: str) -> Fold:
+    """A fold back from its JSON."""
+    raw = json.loads(text)
+    return Fold(
+        latest={name: _latest(value) for name, value in raw["latest"].items()},
+        first=raw["first"],
+        last=raw["last"],
+        days={event: {int(day): number for day, number in counts.items()} for event, counts in raw["days"].items()},
+        items=raw["items"],
+        contacts={contact: {name: _latest(value) for name, value in fields.items()} for contact, fields in raw["contacts"].items()},
+        logins=raw["logins"],
+        name=_latest(raw["name"]) if raw["name"] else None,
+        later=[Record(**record) for record in raw["later"]],
+    )
+
+
+def _latest(raw: list[Any]) -> LatestValue:
+    at, source, source_id, value, number = raw
+    return (at, source, source_id, value, number)

@@ -1,0 +1,72 @@
+"""What every fact primitive has: a YAML schema, a type, and its meaning in the algebra."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from engine.facts.algebra import Truth, Value
+from engine.records.record import NO_NUMBER as NO_NUMBER
+from engine.records.record import NO_VALUE as NO_VALUE
+
+Kind = Literal["number", "enum", "tags", "date", "text", "bool"]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+
+EventName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
+Days = Annotated[int, Field(ge=1, le=365)]
+
+
+class Strict(BaseModel):
+    """A border of the workspace: no unknown keys, no silent conversion, immutable."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+@dataclass(frozen=True)
+class FactType:
+    """What values a fact can take; `values` maps each id of an enum or tags fact to its label."""
+
+    kind: Kind
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+class Names(Protocol):
+    """What a primitive may ask of the workspace while it is put into the algebra."""
+
+    def sources(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The sources that deliver these events or fields, each once."""
+        ...
+
+    def fact_type(self, name: str) -> FactType: ...
+
+    def conditions(self, raw: Sequence[object], path: tuple[str | int, ...]) -> Truth:
+        """All of a list of conditions; faults are reported at `path` below this fact."""
+        ...
+
+    def stale_sources(self, truth: Truth) -> tuple[str, ...]:
+        """The sources whose staleness can change a truth, also through the facts it reads."""
+        ...
+
+
+class FactSpec(Strict):
+    """A fact as written in facts.yaml. Subclasses are the primitives; `unit` is the word for its numbers in explain."""
+
+    unit: ClassVar[Literal["days", "times", ""]] = ""
+    label: str
+
+    def result(self, names: Names) -> FactType:
+        return FactType("number")
+
+    def lower(self, names: Names) -> Value:
+        """The fact's value in the algebra, with unknown where data is missing or stale."""
+        raise NotImplementedError
+
+    def facts_read(self) -> tuple[str, ...]:
+        """Names of the facts this one is computed from."""
+        return ()
+
+    def events_read(self) -> tuple[str, ...]:
+        """Names of events and fields it reads, for checks against the sources."""
+        return ()

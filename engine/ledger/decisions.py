@@ -1,0 +1,87 @@
+"""Slots and decisions: what was decided, in which run, and why."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from engine.ledger.instants import fix_instant, insert
+from engine.ledger.tables import decisions, rule_sets, slots
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One run of a job for one local date. A rerun keeps the instant and arrival of the first."""
+
+    job: str
+    slot: str
+    instant: int
+    arrival: int
+    rule_set: str
+    finished_at: int | None
+    summary: Mapping[str, Any] | None
+
+    @property
+    def key(self) -> str:
+        return f"{self.job}/{self.slot}"
+
+
+def open_slot(connection: Connection, job: str, slot: str, instant: int, rule_set: str, now: int) -> Slot:
+    """Begin a slot, or find it begun: its instant is fixed once."""
+    found = find_slot(connection, job, slot)
+    if found is not None:
+        return found
+    arrival = fix_instant(connection, instant)
+    values = {"job": job, "slot": slot, "instant": instant, "arrival": arrival, "rule_set": rule_set, "started_at": now}
+    connection.execute(insert(connection, slots).values(**values).on_conflict_do_nothing())
+    begun = find_slot(connection, job, slot)
+    assert begun is not None
+    return begun
+
+
+def find_slot(connection: Connection, job: str, slot: str) -> Slot | None:
+    row = connection.execute(select(slots).where(slots.c.job == job, slots.c.slot == slot)).mappings().first()
+    return _slot(row) if row is not None else None
+
+
+def last_slots(connection: Connection, job: str, limit: int = 30) -> list[Slot]:
+    rows = connection.execute(select(slots).where(slots.c.job == job).order_by(slots.c.slot.desc()).limit(limit)).mappings()
+    return [_slot(row) for row in rows]
+
+
+def _slot(row: RowMapping) -> Slot:
+    names = ("job", "slot", "instant", "arrival", "rule_set", "finished_at")
+    return Slot(**{name: row[name] for name in names}, summary=json.loads(row["summary"]) if row["summary"] else None)
+
+
+def finish_slot(connection: Connection, slot: Slot, now: int, summary: Mapping[str, Any]) -> None:
+    here = (slots.c.job == slot.job, slots.c.slot == slot.slot)
+    connection.execute(update(slots).where(*here).values(finished_at=now, summary=json.dumps(summary, ensure_ascii=False)))
+
+
+def keep_rule_set(connection: Connection, digest: str, files: Mapping[str, str], now: int) -> None:
+    """Keep a rule set by its hash, so that a past decision can be read with the rules it was made by."""
+    statement = insert(connection, rule_sets).values(hash=digest, files=json.dumps(files, ensure_ascii=False), first_used_at=now)
+    connection.execute(statement.on_conflict_do_nothing(index_elements=["hash"]))
+
+
+def add_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Decisions of a batch; one that is already there (slot, account, rule) stays as it was."""
+    if rows:
+        connection.execute(insert(connection, decisions).on_conflict_do_nothing(), list(rows))
+
+
+def decided_accounts(connection: Connection, slot: str, accounts: Iterable[str]) -> set[str]:
+    """Which of these accounts the slot has already judged."""
+    wanted = select(decisions.c.account_id).where(decisions.c.slot == slot, decisions.c.account_id.in_(list(accounts)))
+    return set(connection.scalars(wanted))
+
+
+def decisions_of(connection: Connection, account_id: str, slot: str | None = None) -> list[RowMapping]:
+    """An account's stored decisions, newest first."""
+    wanted = select(decisions).where(decisions.c.account_id == account_id).order_by(decisions.c.decided_at.desc())
+    if slot is not None:
+        wanted = wanted.where(decisions.c.slot == slot)
+    return list(connection.execute(wanted).mappings())

@@ -1,0 +1,59 @@
+"""What people and mailbox providers said must not happen: pauses and suppressed addresses; and which workers are alive."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, RowMapping, select, update
+
+from engine.decision.standing import Pause
+from engine.ledger.instants import insert
+from engine.ledger.tables import pauses, suppressions, workers
+
+
+def add_pause(connection: Connection, pause: Pause, by: str, now: int) -> None:
+    values = {"scope": pause.scope, "name": pause.name, "reason": pause.reason, "by": by, "since": now, "until": pause.until}
+    connection.execute(insert(connection, pauses).values(**values))
+
+
+def lift_pauses(connection: Connection, scope: str, name: str, now: int) -> int:
+    """End the open pauses of a scope; returns how many."""
+    here = (pauses.c.scope == scope, pauses.c.name == name, pauses.c.lifted_at.is_(None), pauses.c.until > now)
+    return connection.execute(update(pauses).where(*here).values(lifted_at=now)).rowcount
+
+
+def pauses_at(connection: Connection, instant: int) -> list[Pause]:
+    """The pauses in force at an instant."""
+    begun = (pauses.c.since <= instant, pauses.c.until > instant)
+    rows = connection.execute(select(pauses).where(*begun).order_by(pauses.c.id)).mappings()
+    return [Pause(row["scope"], row["name"], row["reason"], row["until"]) for row in rows if row["lifted_at"] is None or row["lifted_at"] > instant]
+
+
+def suppress(connection: Connection, address: str, kind: str, reason: str, now: int) -> None:
+    """No mail goes to the address any more; `kind` is opted_out or bounced."""
+    statement = insert(connection, suppressions).values(address=address.lower(), kind=kind, reason=reason, since=now)
+    change = {"lifted_at": None, "reason": reason}
+    connection.execute(statement.on_conflict_do_update(index_elements=["address", "kind"], set_=change))
+
+
+def lift_suppression(connection: Connection, address: str, now: int) -> int:
+    here = (suppressions.c.address == address.lower(), suppressions.c.lifted_at.is_(None))
+    return connection.execute(update(suppressions).where(*here).values(lifted_at=now)).rowcount
+
+
+def suppressed_at(connection: Connection, addresses: Iterable[str], instant: int) -> dict[str, frozenset[str]]:
+    """Address → kinds of suppression in force at an instant."""
+    wanted = sorted({address.lower() for address in addresses})
+    rows = connection.execute(select(suppressions).where(suppressions.c.address.in_(wanted), suppressions.c.since <= instant)).mappings()
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        if row["lifted_at"] is None or row["lifted_at"] > instant:
+            found.setdefault(row["address"], set()).add(row["kind"])
+    return {address: frozenset(kinds) for address, kinds in found.items()}
+
+
+def worker_seen(connection: Connection, name: str, kind: str, now: int) -> None:
+    statement = insert(connection, workers).values(name=name, kind=kind, started_at=now, seen_at=now)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"seen_at": now}))
+
+
+def workers_alive(connection: Connection, since: int) -> Sequence[RowMapping]:
+    return connection.execute(select(workers).where(workers.c.seen_at >= since).order_by(workers.c.name)).mappings().all()

@@ -1,0 +1,47 @@
+"""Fixing the instant of a run so that "as known then" can be recomputed.
+
+Acceptors stamp `known_at` while they hold the accept lock shared; a run fixes its instant while it holds it alone. So every record a run
+can see was known by its instant, and every record accepted afterwards is known later. On SQLite the write lock is that lock.
+"""
+
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.sql.dml import Insert
+from sqlalchemy.sql.schema import Table
+
+from engine.ledger.tables import marks, tail
+
+ACCEPT_LOCK = 0x62616E73  # "bans": the advisory lock's number on PostgreSQL
+FIXED = "fixed"
+
+
+def insert(connection: Connection, table: Table) -> Insert:
+    """An INSERT that can say ON CONFLICT, in the connection's dialect."""
+    return sqlite_insert(table) if connection.dialect.name == "sqlite" else pg_insert(table)
+
+
+def accept_instant(connection: Connection, now: int) -> int:
+    """The `known_at` of records accepted in this transaction: now, but after every run that was already fixed."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": ACCEPT_LOCK})
+    return max(now, _fixed(connection) + 1)
+
+
+def fix_instant(connection: Connection, instant: int) -> int:
+    """Fix a run at `instant`; returns the arrival: the id of the last tail row the run may see."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ACCEPT_LOCK})
+    statement = insert(connection, marks).values(name=FIXED, value=instant)
+    later = func.max if connection.dialect.name == "sqlite" else func.greatest
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": later(marks.c.value, statement.excluded.value)}))
+    return arrival(connection)
+
+
+def arrival(connection: Connection) -> int:
+    """The id of the newest tail row."""
+    return int(connection.scalar(select(func.coalesce(func.max(tail.c.id), 0))) or 0)
+
+
+def _fixed(connection: Connection) -> int:
+    return int(connection.scalar(select(marks.c.value).where(marks.c.name == FIXED)) or 0)

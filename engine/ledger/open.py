@@ -1,0 +1,111 @@
+"""Opens the ledger: SQLite for one machine, PostgreSQL for many; the same tables, each with the settings it needs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pysqlite3.dbapi2
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from engine.errors import refuse
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY_SECONDS = 30  # the wait for SQLite's write lock is not a queue; five seconds were too thin when measured
+SAFE_SQLITE = (3, 51, 3)  # below, a checkpoint racing a WAL reset can corrupt the file
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A store opened for use. Everything that writes runs inside `write()`, one whole transaction."""
+
+    engine: Engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with self.engine.execution_options(banso_write=True).begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent snapshot."""
+        isolation = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self.engine.execution_options(**isolation).begin() as connection:
+            yield connection
+
+    def migrate(self) -> None:
+        """Bring the tables to the newest form; harmless if they are."""
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with self.write() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_ledger(url: str) -> Ledger:
+    """Connect and migrate. Raises BansoError E620 if the store cannot be reached."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(_sqlite(url) if parsed.get_backend_name() == "sqlite" else _postgresql(url))
+    try:
+        ledger.migrate()
+    except OperationalError as error:
+        raise refuse("E620", parsed.render_as_string(hide_password=True), problem=str(error.orig).strip().split("\n")[0]) from error
+    return ledger
+
+
+def _sqlite(url: str) -> Engine:
+    engine = create_engine(url, module=pysqlite3.dbapi2, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_SECONDS * 1000}",
+        "journal_size_limit=67108864",
+        "trusted_schema=OFF",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    """The driver's own BEGIN is deferred, and a deferred transaction that writes late fails under load."""
+    write = connection.get_execution_options().get("banso_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _postgresql(url: str) -> Engine:
+    options = "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+    return create_engine(url, pool_pre_ping=True, pool_recycle=1800, connect_args={"options": options})
+
+
+def sqlite_version() -> tuple[int, ...]:
+    """The version of the SQLite library in use."""
+    return tuple(pysqlite3.dbapi2.sqlite_version_info)
+
+
+def reachable(ledger: Ledger) -> bool:
+    try:
+        with ledger.read() as connection:
+            connection.execute(text("SELECT 1"))
+    except OperationalError:
+        return False
+    return True

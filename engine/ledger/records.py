@@ -1,0 +1,187 @@
+"""Tail, manifest, loads and quarantine: everything the ledger keeps about records."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, delete, func, select, update
+
+from engine.ledger.instants import accept_instant, arrival, insert
+from engine.ledger.tables import files, loads, parts, quarantine, tail
+from engine.records.lake import Part
+from engine.records.record import COLUMNS, Record, bucket_of
+
+BATCH = 500  # ids per statement
+
+
+@dataclass(frozen=True)
+class LoadRow:
+    """What one load of a source did."""
+
+    source: str
+    loaded_at: int
+    covers_until: int
+    read: int
+    new: int
+    repeated: int
+    refused: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Which parts and tail rows hold the records, read in one snapshot."""
+
+    parts: tuple[Part, ...]
+    tail: tuple[RowMapping, ...]
+
+
+def append_tail(connection: Connection, records: Iterable[Record], now: int) -> int:
+    """Accept records; those already there by (source, source_id) stay as they are. Returns how many were new.
+
+    A record that brings no `known_at` (0) gets the instant of acceptance.
+    """
+    known_at = accept_instant(connection, now)
+    rows = [{**_row(record), "known_at": record.known_at or known_at} for record in records]
+    if not rows:
+        return 0
+    statement = insert(connection, tail).on_conflict_do_nothing(index_elements=["source", "source_id"])
+    return connection.execute(statement, rows).rowcount
+
+
+def _row(record: Record) -> dict[str, Any]:
+    return {"bucket": bucket_of(record.account_id), **{name: getattr(record, name) for name in COLUMNS}}
+
+
+def snapshot(connection: Connection, buckets: Sequence[str] | None = None, accounts: Sequence[str] | None = None) -> Snapshot:
+    """Live parts and waiting tail rows, of all buckets or some; with `accounts`, only their tail rows."""
+    live, waiting = parts.c.retired_at.is_(None), tail.c.moved.is_(False)
+    if buckets is not None:
+        live = and_(live, parts.c.bucket.in_(buckets))
+        waiting = and_(waiting, tail.c.bucket.in_(buckets))
+    if accounts is not None:
+        waiting = and_(waiting, tail.c.account_id.in_(accounts))
+    found = connection.execute(select(parts).where(live).order_by(parts.c.bucket, parts.c.id)).mappings().all()
+    rows = connection.execute(select(tail).where(waiting).order_by(tail.c.id)).mappings().all()
+    return Snapshot(tuple(_part(row) for row in found), tuple(rows))
+
+
+def live_parts(connection: Connection) -> list[Part]:
+    """The manifest."""
+    return [_part(row) for row in connection.execute(select(parts).where(parts.c.retired_at.is_(None))).mappings()]
+
+
+def newest_in_tail(connection: Connection, instant: int) -> dict[str, int]:
+    """Each source's newest visible record among the waiting tail rows."""
+    visible = and_(tail.c.moved.is_(False), tail.c.occurred_at <= instant, tail.c.known_at <= instant)
+    rows = connection.execute(select(tail.c.source, func.max(tail.c.occurred_at)).where(visible).group_by(tail.c.source))
+    return {source: at for source, at in rows}
+
+
+def _part(row: RowMapping) -> Part:
+    names = ("bucket", "path", "kind", "rows", "since", "until", "known_until", "fields_since", "fields_until", "tied", "derived")
+    return Part(**{name: row[name] for name in names}, newest=json.loads(row["newest"]))
+
+
+def add_parts(connection: Connection, new: Iterable[Part], *, arrival: int, bulk: bool) -> None:
+    """Let new files count."""
+    rows = [{**asdict(part), "newest": json.dumps(part.newest), "arrival": arrival, "bulk": bulk} for part in new]
+    if rows:
+        connection.execute(insert(connection, parts), rows)
+
+
+def retire_parts(connection: Connection, paths: Sequence[str], now: int) -> None:
+    """Files that no longer count; they are deleted later, when no reader can still hold them."""
+    connection.execute(update(parts).where(parts.c.path.in_(paths)).values(retired_at=now))
+
+
+def forget_retired(connection: Connection, before: int) -> list[str]:
+    """Take long retired files out of the manifest; returns their paths for deletion."""
+    gone = and_(parts.c.retired_at.is_not(None), parts.c.retired_at < before)
+    paths = list(connection.scalars(select(parts.c.path).where(gone)))
+    connection.execute(delete(parts).where(gone))
+    return paths
+
+
+def mark_moved(connection: Connection, ids: Sequence[int]) -> None:
+    for start in range(0, len(ids), BATCH):
+        connection.execute(update(tail).where(tail.c.id.in_(ids[start : start + BATCH])).values(moved=True))
+
+
+def forget_moved(connection: Connection, before: int) -> None:
+    """Moved tail rows are kept for re-checks of touches decided earlier; older ones go."""
+    connection.execute(delete(tail).where(tail.c.moved.is_(True), tail.c.known_at < before))
+
+
+def tail_since(connection: Connection, arrival: int, accounts: Sequence[str]) -> dict[str, list[Record]]:
+    """Records of these accounts that arrived after a run, moved or not."""
+    found: dict[str, list[Record]] = {}
+    wanted = select(tail).where(tail.c.id > arrival, tail.c.account_id.in_(accounts)).order_by(tail.c.id)
+    for row in connection.execute(wanted).mappings():
+        found.setdefault(row["account_id"], []).append(Record(**{name: row[name] for name in COLUMNS}))
+    return found
+
+
+def bulk_since(connection: Connection, arrival: int) -> bool:
+    """Whether records came into the lake without passing through the tail after a run."""
+    return connection.scalar(select(func.count()).select_from(parts).where(parts.c.bulk.is_(True), parts.c.arrival > arrival)) != 0
+
+
+def add_marker(connection: Connection, source: str, at: int, properties: str) -> int:
+    """`banso.source_loaded` as a record of no account, so that the arrival moves on with every load; returns its arrival."""
+    values = {"source": "banso", "source_id": f"loaded:{source}:{at}", "account_id": "", "event": "banso.source_loaded", "properties": properties}
+    row = {**values, "bucket": "", "occurred_at": at, "known_at": at, "moved": True}
+    connection.execute(insert(connection, tail).values(**row).on_conflict_do_nothing())
+    return arrival(connection)
+
+
+def add_load(connection: Connection, row: LoadRow) -> None:
+    connection.execute(insert(connection, loads).values(**asdict(row)))
+
+
+def was_loaded(connection: Connection, source: str) -> bool:
+    return connection.scalar(select(func.count()).select_from(loads).where(loads.c.source == source)) != 0
+
+
+def coverage(connection: Connection, instant: int) -> dict[str, int]:
+    """Until when each source's loads, as known at the instant, cover."""
+    seen = select(loads.c.source, func.max(loads.c.covers_until)).where(loads.c.loaded_at <= instant).group_by(loads.c.source)
+    return {source: until for source, until in connection.execute(seen)}
+
+
+def last_loads(connection: Connection) -> list[LoadRow]:
+    """The newest load of each source."""
+    newest = select(func.max(loads.c.id)).group_by(loads.c.source)
+    rows = connection.execute(select(loads).where(loads.c.id.in_(newest)).order_by(loads.c.source)).mappings()
+    return [LoadRow(**{name: row[name] for name in LoadRow.__dataclass_fields__}) for row in rows]
+
+
+def known_files(connection: Connection, source: str) -> dict[str, str]:
+    """Path → sha256 of the source's files as last loaded."""
+    return {path: digest for path, digest in connection.execute(select(files.c.path, files.c.sha256).where(files.c.source == source))}
+
+
+def remember_files(connection: Connection, source: str, states: Iterable[tuple[str, int, str]]) -> None:
+    """(path, size, sha256) of files that were read as a whole."""
+    for path, size, digest in states:
+        statement = insert(connection, files).values(source=source, path=path, size=size, sha256=digest)
+        statement = statement.on_conflict_do_update(index_elements=["source", "path"], set_={"size": size, "sha256": digest})
+        connection.execute(statement)
+
+
+def add_quarantine(connection: Connection, source: str, rows: Iterable[Mapping[str, Any]], now: int) -> int:
+    """Keep refused rows (file, line, reason, body), each once however often it comes. Returns how many are new."""
+    added = 0
+    for row in rows:
+        digest = sha256(str(row["body"]).encode()).hexdigest()
+        values = {"source": source, **row, "body_hash": digest, "refused_at": now}
+        added += connection.execute(insert(connection, quarantine).values(**values).on_conflict_do_nothing()).rowcount
+    return added
+
+
+def count_quarantine(connection: Connection) -> dict[str, int]:
+    """Refused rows by source."""
+    counted = select(quarantine.c.source, func.count()).group_by(quarantine.c.source)
+    return {source: number for source, number in connection.execute(counted)}

@@ -1,0 +1,147 @@
+"""Touches and their states. Each change of state is one statement that names the state it comes from, so that nobody overtakes another."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
+
+from engine.ledger.instants import insert
+from engine.ledger.tables import decisions, messages, touches
+from engine.touches.touch import COUNTED, State, Touch
+
+COLUMNS = tuple(Touch.__dataclass_fields__)
+
+
+def add_touches(connection: Connection, new: Iterable[Touch]) -> None:
+    """Planned touches; one whose id or key is taken stays away."""
+    rows = [asdict(touch) for touch in new]
+    if rows:
+        connection.execute(insert(connection, touches).on_conflict_do_nothing(), rows)
+
+
+def get_touches(connection: Connection, ids: Sequence[str]) -> list[Touch]:
+    return [_touch(row) for row in connection.execute(select(touches).where(touches.c.id.in_(ids)).order_by(touches.c.id)).mappings()]
+
+
+def touches_of(connection: Connection, accounts: Sequence[str], *, until: int | None = None) -> list[Touch]:
+    """Every touch of these accounts in order of time, as decided until an instant."""
+    wanted = select(touches).where(touches.c.account_id.in_(accounts)).order_by(touches.c.decided_at, touches.c.id)
+    if until is not None:
+        wanted = wanted.where(touches.c.decided_at <= until)
+    return [_touch(row) for row in connection.execute(wanted).mappings()]
+
+
+def counted_touches(connection: Connection, accounts: Sequence[str]) -> dict[str, list[Touch]]:
+    """Live and sent touches by account: those that count for `again` and windows."""
+    wanted = select(touches).where(touches.c.account_id.in_(accounts), touches.c.state.in_(list(COUNTED)))
+    found: dict[str, list[Touch]] = {}
+    for row in connection.execute(wanted.order_by(touches.c.decided_at, touches.c.id)).mappings():
+        found.setdefault(row["account_id"], []).append(_touch(row))
+    return found
+
+
+def _touch(row: RowMapping) -> Touch:
+    values = {name: row[name] for name in COLUMNS}
+    return Touch(**{**values, "state": State(row["state"])})
+
+
+def due_ids(connection: Connection, now: int, rung_before: int, limit: int) -> list[tuple[str, str]]:
+    """(id, channel) of pending touches that are due and were not rung for lately."""
+    waiting = and_(touches.c.state == State.PENDING, touches.c.due_at <= now)
+    quiet = or_(touches.c.rung_at.is_(None), touches.c.rung_at < rung_before)
+    wanted = select(touches.c.id, touches.c.channel).where(waiting, quiet).order_by(touches.c.due_at, touches.c.id).limit(limit)
+    return [(row.id, row.channel) for row in connection.execute(wanted)]
+
+
+def mark_rung(connection: Connection, ids: Sequence[str], now: int) -> None:
+    connection.execute(update(touches).where(touches.c.id.in_(ids)).values(rung_at=now))
+
+
+def claim(connection: Connection, ids: Sequence[str], owner: str, now: int, until: int, limit: int) -> list[Touch]:
+    """Take up to `limit` due touches out of these for one worker, under a lease."""
+    free = select(touches.c.id).where(touches.c.id.in_(ids), touches.c.state == State.PENDING, touches.c.due_at <= now)
+    free = free.order_by(touches.c.id).limit(limit).with_for_update(skip_locked=True)
+    taken = list(connection.scalars(free))
+    change = {"state": State.CLAIMED, "owner": owner, "leased_until": until, "attempt": touches.c.attempt + 1}
+    connection.execute(update(touches).where(touches.c.id.in_(taken), touches.c.state == State.PENDING).values(**change))
+    return get_touches(connection, taken)
+
+
+def _mine(touch_id: str, owner: str, state: State) -> Any:
+    return and_(touches.c.id == touch_id, touches.c.owner == owner, touches.c.state == state)
+
+
+def begin_sending(connection: Connection, touch_id: str, owner: str, now: int, until: int, body: bytes) -> bool:
+    """Just before DATA: from here on only the server's answer or evidence can tell. False if the claim was lost."""
+    mine = and_(_mine(touch_id, owner, State.CLAIMED), touches.c.leased_until > now)
+    changed = connection.execute(update(touches).where(mine).values(state=State.SENDING, leased_until=until)).rowcount
+    if changed:
+        kept = insert(connection, messages).values(touch_id=touch_id, sha256=sha256(body).hexdigest(), body=body)
+        connection.execute(kept.on_conflict_do_nothing(index_elements=["touch_id"]))
+    return bool(changed)
+
+
+def finish(connection: Connection, touch_id: str, owner: str, came_from: State, **change: Any) -> bool:
+    """End an attempt: the owner's fence keeps a worker that lost its lease from writing over another's work."""
+    released = {"owner": None, "leased_until": None, "rung_at": None}
+    return bool(connection.execute(update(touches).where(_mine(touch_id, owner, came_from)).values(**change, **released)).rowcount)
+
+
+def release_expired(connection: Connection, now: int) -> Mapping[str, int]:
+    """What dead workers left behind: a claim goes back to pending, a send under way becomes unknown."""
+    dead = touches.c.leased_until < now
+    freed = {"owner": None, "leased_until": None, "rung_at": None}
+    back = connection.execute(update(touches).where(touches.c.state == State.CLAIMED, dead).values(state=State.PENDING, **freed)).rowcount
+    lost = connection.execute(
+        update(touches).where(touches.c.state == State.SENDING, dead).values(state=State.UNKNOWN, reason="worker died while sending", **freed)
+    ).rowcount
+    return {"released": back, "unknown": lost}
+
+
+def renew_leases(connection: Connection, owner: str, until: int) -> None:
+    held = and_(touches.c.owner == owner, touches.c.state.in_([State.CLAIMED, State.SENDING]))
+    connection.execute(update(touches).where(held).values(leased_until=until))
+
+
+def expire_overdue(connection: Connection, now: int) -> int:
+    """Pending touches past their deadline are never sent late."""
+    overdue = and_(touches.c.state == State.PENDING, touches.c.deadline < now)
+    return connection.execute(update(touches).where(overdue).values(state=State.EXPIRED, reason="expired")).rowcount
+
+
+def count_states(connection: Connection) -> dict[str, int]:
+    rows = connection.execute(select(touches.c.state, func.count()).group_by(touches.c.state))
+    return {state: number for state, number in rows}
+
+
+def count_due(connection: Connection, now: int) -> int:
+    """Touches that a worker could take now or is holding."""
+    held = touches.c.state.in_([State.CLAIMED, State.SENDING])
+    open_now = or_(held, and_(touches.c.state == State.PENDING, touches.c.due_at <= now))
+    return int(connection.scalar(select(func.count()).select_from(touches).where(open_now)) or 0)
+
+
+def next_due(connection: Connection) -> int | None:
+    return connection.scalar(select(func.min(touches.c.due_at)).where(touches.c.state == State.PENDING))
+
+
+def message_of(connection: Connection, touch_id: str) -> bytes | None:
+    body = connection.scalar(select(messages.c.body).where(messages.c.touch_id == touch_id))
+    return bytes(body) if body is not None else None
+
+
+def imbalance(connection: Connection) -> list[tuple[str, int, int]]:
+    """(rule, won decisions, touches) where the books do not balance; empty when they do."""
+    won = dict(
+        connection.execute(select(decisions.c.rule, func.count()).where(decisions.c.touch_id.is_not(None)).group_by(decisions.c.rule)).tuples().all()
+    )
+    made = dict(connection.execute(select(touches.c.rule, func.count()).group_by(touches.c.rule)).tuples().all())
+    return [(rule, won.get(rule, 0), made.get(rule, 0)) for rule in sorted(won.keys() | made.keys()) if won.get(rule, 0) != made.get(rule, 0)]
+
+
+def last_sent_accounts(connection: Connection, limit: int) -> list[str]:
+    """Accounts by their newest sent touch."""
+    sent = select(touches.c.account_id).where(touches.c.state == State.SENT)
+    return list(connection.scalars(sent.group_by(touches.c.account_id).order_by(func.max(touches.c.sent_at).desc(), touches.c.account_id).limit(limit)))

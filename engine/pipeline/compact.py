@@ -1,0 +1,103 @@
+"""compact: the tail moves into the lake, beside running readers. New files first, then one transaction lets them count."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from engine.calendar import DAY, HOUR
+from engine.ledger import records as ledger_records
+from engine.pipeline.derived import derived_hash
+from engine.pipeline.load import Progress, hold_lease
+from engine.pipeline.system import System
+from engine.records.derive import derive_again
+from engine.records.lake import DELTAS_MAX, Part, attach, tail_table, write_parts
+from engine.workspace.model import Workspace
+
+GRACE = HOUR  # a reader that took the manifest before may still open a retired file
+KEEP_MOVED = 35 * DAY  # re-checks read moved tail rows; no touch waits longer
+
+
+@dataclass(frozen=True)
+class Compacted:
+    """How many tail rows moved, how many files were merged away, and how many old files were deleted."""
+
+    moved: int
+    merged: int
+    deleted: int
+
+
+def compact(system: System, progress: Progress) -> Compacted:
+    """Move the tail, merge buckets with too many deltas, derive again where declarations changed, delete what nobody reads."""
+    workspace = system.workspace
+    with hold_lease(system, "lake"):
+        progress("tail", 0, 3)
+        moved = _move_tail(system, workspace)
+        progress("merge", 1, 3)
+        merged = _merge(system, workspace)
+        progress("delete", 2, 3)
+        deleted = _delete_retired(system)
+        progress("", 3, 3)
+    return Compacted(moved, merged, deleted)
+
+
+def _move_tail(system: System, workspace: Workspace) -> int:
+    with system.ledger.read() as connection:
+        found = ledger_records.snapshot(connection)
+        newest = ledger_records.arrival(connection)
+    if not found.tail:
+        return 0
+    existing = frozenset(part.bucket for part in found.parts)
+    with system.duckdb() as duck:
+        rows = tail_table(found.tail).append_column("bucket", pa.array([row["bucket"] for row in found.tail], pa.string()))
+        duck.register("moving", rows)
+        parts = list(write_parts(duck, "moving", system.lake, f"tail-{newest}", derived_hash(workspace), existing))
+    with system.ledger.write() as connection:
+        ledger_records.add_parts(connection, parts, arrival=newest, bulk=False)
+        ledger_records.mark_moved(connection, [row["id"] for row in found.tail])
+    return len(found.tail)
+
+
+def _merge(system: System, workspace: Workspace) -> int:
+    """Write crowded or outdated buckets anew, each as one base file."""
+    with system.ledger.read() as connection:
+        parts = ledger_records.live_parts(connection)
+    derived = derived_hash(workspace)
+    deltas = Counter(part.bucket for part in parts if part.kind == "delta")
+    merged = 0
+    for bucket in sorted({part.bucket for part in parts}):
+        old = [part for part in parts if part.bucket == bucket]
+        if deltas[bucket] > DELTAS_MAX or any(part.derived != derived for part in old):
+            _merge_bucket(system, workspace, old, derived)
+            merged += len(old)
+    return merged
+
+
+def _merge_bucket(system: System, workspace: Workspace, old: Sequence[Part], derived: str) -> None:
+    now = system.clock.now()
+    with system.duckdb() as duck:
+        attach(duck, system.lake, old, None)
+        _derive(duck, workspace, outdated=any(part.derived != derived for part in old))
+        new = list(write_parts(duck, "merging", system.lake, f"merged-{now}", derived, frozenset()))
+    with system.ledger.write() as connection:
+        arrival = ledger_records.arrival(connection)
+        ledger_records.retire_parts(connection, [part.path for part in old], now)
+        ledger_records.add_parts(connection, new, arrival=arrival, bulk=False)
+
+
+def _derive(duck: duckdb.DuckDBPyConnection, workspace: Workspace, *, outdated: bool) -> None:
+    duck.execute("CREATE OR REPLACE TEMP TABLE merging AS SELECT *, md5(account_id)[1:2] AS bucket FROM records")
+    if outdated:
+        derive_again(duck, "merging", workspace.field_kinds(), workspace.item_keys, workspace.zone)
+
+
+def _delete_retired(system: System) -> int:
+    now = system.clock.now()
+    with system.ledger.write() as connection:
+        paths = ledger_records.forget_retired(connection, now - GRACE)
+        ledger_records.forget_moved(connection, now - KEEP_MOVED)
+    for path in paths:
+        (system.lake / path).unlink(missing_ok=True)
+    return len(paths)

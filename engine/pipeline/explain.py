@@ -1,0 +1,256 @@
+"""explain, timeline, preview, facts: everything about one account at an instant, recomputed from the log."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from engine.channels import CHANNELS
+from engine.channels.letter import Occasion
+from engine.decision.arbitrate import Decision, decide
+from engine.decision.candidates import candidate_of
+from engine.decision.recipient import Recipient, main_contact
+from engine.decision.standing import Standing
+from engine.errors import refuse
+from engine.facts.fold import dump
+from engine.ledger import decisions as ledger_decisions
+from engine.ledger import touches as ledger_touches
+from engine.pipeline.evaluate import Judged, judge_one
+from engine.pipeline.nightly import JOB, read_standings
+from engine.pipeline.system import System
+from engine.records.lake import read_accounts
+from engine.records.record import Record, bucket_of
+from engine.rulebook.python import Known, Verdict
+from engine.rulebook.spec import RuleSpec
+from engine.touches.plan import Occasion as RunOccasion
+from engine.touches.plan import plan_touch
+from engine.touches.touch import Touch
+from engine.workspace.model import Workspace
+
+
+@dataclass(frozen=True)
+class FactSeen:
+    """A fact's value, where it comes from, and when that was last said."""
+
+    name: str
+    label: str
+    value: Known
+    unit: str
+    source: str
+    said_at: int | None
+
+
+@dataclass(frozen=True)
+class ConditionSeen:
+    """One condition of a rule as written, its verdict, and the values of the facts it reads."""
+
+    kind: str  # when | unless
+    written: object
+    verdict: Verdict
+    values: Mapping[str, Known]
+
+
+@dataclass(frozen=True)
+class RuleSeen:
+    """A rule's verdict and fate for the account: won, gated, lost, or why it did not match. `nearest` is days until it would."""
+
+    rule_id: str
+    title: str
+    place: str
+    stage: str
+    verdict: Verdict
+    outcome: str
+    reason: str | None
+    detail: str | None
+    conditions: Sequence[ConditionSeen]
+    nearest: int | None
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why an account gets what it gets, or nothing. `stored` is the night's own decision where there was one."""
+
+    account_id: str
+    name: str
+    instant: int
+    next_step: Known
+    stalled_days: Known
+    rules: Sequence[RuleSeen]
+    stale: frozenset[str]
+    stored: Mapping[str, tuple[str, str | None]]
+    facts: Sequence[FactSeen]
+
+
+def explain(system: System, account: str, instant: int) -> Explanation:
+    """Every rule for one account at an instant: the first failing condition, the gate, or the winner."""
+    judged, workspace, stale = judge_one(system, account, instant)
+    _must_exist(judged, account)
+    evaluator = system.evaluator(workspace)
+    values = evaluator.values(judged.fold, instant, stale)
+    conditions = evaluator.conditions(values, stale)
+    decided = {each.candidate.rule_id: each for each in _decide(system, workspace, judged, instant)}
+    stored = _stored(system, workspace, account, instant)
+    order = [rule for lane in workspace.order.values() for rule in lane]
+    rules = [_rule_seen(workspace, rule, judged, conditions[rule], decided.get(rule)) for rule in order]
+    columns = judged.answer.columns
+    name = judged.fold.name[3] if judged.fold.name and judged.fold.name[3] else account
+    facts = _facts_seen(workspace, judged)
+    return Explanation(account, name, instant, columns.get("next_step"), columns.get("stalled_days"), rules, stale, stored, facts)
+
+
+def _must_exist(judged: Judged, account: str) -> None:
+    fold = judged.fold
+    if not (fold.first or fold.latest or fold.last or fold.contacts or fold.name or fold.days):
+        raise refuse("E640", account, account=account)
+
+
+def _decide(system: System, workspace: Workspace, judged: Judged, instant: int) -> list[Decision]:
+    """What the gates and the order would say now; touches decided after the instant are not seen."""
+    matched = [rule for rule, verdict in judged.answer.rules.items() if verdict is True]
+    with system.ledger.read() as connection:
+        standing = read_standings(connection, workspace, [judged], instant, but=_later_touches(connection, judged.account_id, instant))[judged.account_id]
+    candidates = [candidate_of(workspace, rule, dict(judged.answer.columns), instant) for rule in matched]
+    return decide(candidates, standing, workspace.order)
+
+
+def _later_touches(connection: Connection, account: str, instant: int) -> frozenset[str]:
+    return frozenset(touch.id for touch in ledger_touches.touches_of(connection, [account]) if touch.decided_at >= instant)
+
+
+def _stored(system: System, workspace: Workspace, account: str, instant: int) -> dict[str, tuple[str, str | None]]:
+    """The decisions that the night of exactly this instant stored for the account."""
+    with system.ledger.read() as connection:
+        rows = ledger_decisions.decisions_of(connection, account)
+    return {row["rule"]: (row["outcome"], row["reason"]) for row in rows if row["decided_at"] == instant and row["slot"].startswith(JOB)}
+
+
+def _rule_seen(workspace: Workspace, rule_id: str, judged: Judged, verdicts: tuple[Verdict, ...], decision: Decision | None) -> RuleSeen:
+    rule = workspace.rules[rule_id]
+    written = [*(("when", raw) for raw in rule.when), *(("unless", raw) for raw in rule.unless)]
+    columns = judged.answer.columns
+    conditions = [
+        ConditionSeen(kind, raw, verdict, {name: columns.get(name) for name in facts_named(raw, workspace)})
+        for (kind, raw), verdict in zip(written, verdicts, strict=True)
+    ]
+    verdict = judged.answer.rules[rule_id]
+    outcome = decision.outcome if decision else ("unknown" if verdict is None else "not_matched")
+    reason, detail = (decision.reason, decision.detail) if decision else (None, None)
+    nearest = _days_until_match(conditions) if decision is None else None
+    return RuleSeen(rule_id, rule.title, workspace.places[rule_id], rule.stage, verdict, outcome, reason, detail, conditions, nearest)
+
+
+def facts_named(raw: object, workspace: Workspace) -> list[str]:
+    """The facts a condition reads as written, segments opened up."""
+    if not isinstance(raw, dict):
+        return []
+    name, wanted = next(iter(raw.items()))
+    if name == "any":
+        return [each for part in wanted for each in facts_named(part, workspace)]
+    if name == "segment":
+        return [each for part in workspace.segments[wanted].when for each in facts_named(part, workspace)]
+    return [name]
+
+
+def _days_until_match(conditions: Sequence[ConditionSeen]) -> int | None:
+    """Days until a day count alone would make the rule true, if nothing else is in its way."""
+    failing = [each for each in conditions if each.verdict is not (each.kind == "when")]
+    missing = [_days_missing(each) for each in failing]
+    return max((days for days in missing if days is not None), default=None) if failing and None not in missing else None
+
+
+def _days_missing(condition: ConditionSeen) -> int | None:
+    raw = condition.written
+    if condition.kind != "when" or not isinstance(raw, dict):
+        return None
+    name, wanted = next(iter(raw.items()))
+    value = condition.values.get(name)
+    if not isinstance(wanted, dict) or not isinstance(value, int) or not name.startswith(("stalled_days", "days_")):
+        return None
+    low = wanted.get("at_least", wanted.get("between", [None])[0] if isinstance(wanted.get("between"), list) else None)
+    return low - value if isinstance(low, int) and low > value else None
+
+
+def _facts_seen(workspace: Workspace, judged: Judged) -> list[FactSeen]:
+    columns, fold = judged.answer.columns, judged.fold
+    prefixes = {prefix: name for name, source in workspace.settings.sources.items() for prefix in source.events}
+    seen = []
+    for fact in workspace.plan.facts.values():
+        instants = [fold.latest[name][0] for name in fact.reads if name in fold.latest]
+        instants += [fold.last[name] for name in fact.reads if name in fold.last]
+        sources = sorted({prefixes.get(name.split(".")[0], "banso") for name in fact.reads})
+        value: Known = columns.get(fact.name)
+        if fact.name == "done":
+            value = "|".join(step for step in workspace.route.steps if columns.get(f"done.{step}") is True)
+        seen.append(FactSeen(fact.name, fact.label, value, fact.unit, ", ".join(sources), max(instants, default=None)))
+    return seen
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One entry of a timeline: a record, or a touch with its state and window."""
+
+    at: int
+    kind: str  # record | touch
+    what: str
+    detail: str
+    source: str
+    window_until: int | None = None
+
+
+def timeline(system: System, account: str, instant: int) -> list[Moment]:
+    """What happened to an account until an instant, in order of time, with what banso did."""
+    with system.records([bucket_of(account)], [account]) as records:
+        found = read_accounts(records.duck, [account])[account]
+    with system.ledger.read() as connection:
+        touches = ledger_touches.touches_of(connection, [account], until=instant)
+    if not found and not touches:
+        raise refuse("E640", account, account=account)
+    moments = [_of_record(record) for record in found if record.occurred_at <= instant and record.known_at <= instant and record.event != "mail.sent"]
+    moments += [_of_touch(touch) for touch in touches]
+    return sorted(moments, key=lambda each: (each.at, each.kind, each.what))
+
+
+def _of_record(record: Record) -> Moment:
+    if record.field is not None:
+        return Moment(record.occurred_at, "record", record.field, record.value or "", record.source)
+    return Moment(record.occurred_at, "record", record.event or "", record.properties or "", record.source)
+
+
+def _of_touch(touch: Touch) -> Moment:
+    detail = " ".join(part for part in (touch.state.value, touch.reason or "") if part)
+    return Moment(touch.sent_at or touch.decided_at, "touch", touch.rule, detail, touch.channel, touch.window_last_day)
+
+
+def preview(system: System, rule_id: str, account: str, instant: int) -> Mapping[str, str]:
+    """The message a rule would send to an account, whether or not it matches; nothing is written."""
+    judged, workspace, _ = judge_one(system, account, instant)
+    _must_exist(judged, account)
+    if rule_id not in workspace.rules:
+        raise refuse("E641", rule_id, name=rule_id, known=tuple(workspace.rules))
+    rule = workspace.rules[rule_id]
+    touch = _imagined(workspace, rule_id, rule, judged, instant)
+    recipient = main_contact(judged.fold) or Recipient("", None, None, None)
+    parts = CHANNELS[rule.do.channel](workspace).preview(Occasion(touch, judged.answer, judged.fold, recipient, instant))
+    return {"to": recipient.address or "", **parts}
+
+
+def _imagined(workspace: Workspace, rule_id: str, rule: RuleSpec, judged: Judged, instant: int) -> Touch:
+    """The touch there would be if the rule won."""
+    candidate = candidate_of(workspace, rule_id, dict(judged.answer.columns), instant)
+    recipient = main_contact(judged.fold)
+    standing = Standing(judged.account_id, instant, workspace.zone, judged.answer, recipient, (), {}, False, ())
+    won = Decision(candidate, rule.do.lane, "won", None, None, {})
+    return plan_touch(won, standing, workspace, RunOccasion("preview", 0, dump(judged.fold)))
+
+
+def sent_message(system: System, touch_id: str) -> bytes | None:
+    """The bytes of a touch that went out."""
+    with system.ledger.read() as connection:
+        return ledger_touches.message_of(connection, touch_id)
+
+
+def last_touched(system: System, limit: int = 1) -> list[str]:
+    """Accounts whose touch was sent most recently, for demonstrations and examples."""
+    with system.ledger.read() as connection:
+        return ledger_touches.last_sent_accounts(connection, limit)
+

@@ -1,0 +1,206 @@
+"""load: a source's rows → staged → what is new → tail or lake, in one accepting transaction. A repeat changes nothing."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+import duckdb
+from sqlalchemy import Connection
+
+from engine.calendar import MINUTE
+from engine.clock import monotonic_seconds
+from engine.errors import refuse
+from engine.ledger import leases
+from engine.ledger import records as ledger_records
+from engine.ledger.records import LoadRow
+from engine.pipeline.derived import derived_hash
+from engine.pipeline.system import System
+from engine.records.lake import Part, attach, tail_table, write_parts
+from engine.records.record import COLUMNS, Record
+from engine.records.database import stage_database
+from engine.records.intake import SourceRequest, Staged
+from engine.records.source import stage_files
+from engine.workspace.model import Workspace, microseconds_of
+
+BULK_ROWS = 50_000  # more rows go straight into the lake; fewer through the tail, where the re-check before a send finds them fast
+LEASE = 30 * MINUTE
+BODY = ("account_id", "contact_id", "event", "field", "value", "occurred_at", "properties")  # what makes two records of one id the same
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The summary of one source's load. `unfinished` lists files whose last line was not ended, with its line number."""
+
+    source: str
+    read: int
+    new: int
+    repeated: int
+    refused: int
+    unchanged: bool
+    unfinished: tuple[tuple[str, int], ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where to load from: a folder of files, or a database."""
+
+    data: Path | None
+    urls: Mapping[str, str]
+
+
+def load(system: System, sources: list[str], origin: Origin, progress: Progress) -> list[Loaded]:
+    """Load the named sources, or all that have a query, one after another."""
+    workspace = system.workspace
+    names = sources or list(workspace.queries)
+    for name in names:
+        if name not in workspace.queries:
+            raise refuse("E609", f"rules/sources/{name}.sql", name=name, known=tuple(workspace.queries))
+    with hold_lease(system, "lake"):
+        done = []
+        for index, name in enumerate(names):
+            progress(name, index, len(names))
+            done.append(_load_source(system, workspace, name, origin))
+        progress("", len(names), len(names))
+    return done
+
+
+@contextmanager
+def hold_lease(system: System, name: str) -> Iterator[None]:
+    """One load or compaction at a time."""
+    owner, now = f"{id(system)}-{system.clock.now()}", system.clock.now()
+    with system.ledger.write() as connection:
+        holder = leases.take_lease(connection, name, owner, now, now + LEASE)
+    if holder is not None:
+        raise refuse("E621", name, holder=holder)
+    try:
+        yield
+    finally:
+        with system.ledger.write() as connection:
+            leases.give_lease_back(connection, name, owner)
+
+
+def _load_source(system: System, workspace: Workspace, name: str, origin: Origin) -> Loaded:
+    started = monotonic_seconds()
+    scratch = system.scratch / f"load-{name}"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    request = _request(workspace, name, scratch)
+    with system.ledger.read() as connection:
+        first, known = not ledger_records.was_loaded(connection, name), ledger_records.known_files(connection, name)
+        covered = ledger_records.coverage(connection, system.clock.now()).get(name)
+    with system.duckdb() as duck:
+        if url := origin.urls.get(name):
+            since = None if covered is None else covered - (microseconds_of(workspace.settings.sources[name].overlap) or 0)
+            staged = stage_database(duck, request, url, since)
+        elif origin.data is not None:
+            staged = stage_files(duck, request, origin.data, known)
+        else:
+            raise refuse("E601", "--data", hint="--data DIR")
+        fresh = _Fresh.of(system, duck, staged)
+        new = _accept(system, workspace, duck, name, first=first, staged=staged, fresh=fresh, started=started)
+    shutil.rmtree(scratch, ignore_errors=True)
+    unfinished = tuple((each.file, each.line) for each in staged.unfinished)
+    return Loaded(
+        name, staged.read, new, staged.repeated + fresh.repeated, len(staged.refusals) + len(fresh.conflicts), staged.unchanged, unfinished, monotonic_seconds() - started,
+    )  # fmt: skip
+
+
+def _request(workspace: Workspace, name: str, scratch: Path) -> SourceRequest:
+    source, query = workspace.settings.sources[name], workspace.queries[name]
+    return SourceRequest(
+        name=name,
+        sql=query.sql,
+        sql_file=str(query.file.relative_to(workspace.root)),
+        prefixes=frozenset(source.events),
+        kinds=workspace.field_kinds(),
+        item_keys=workspace.item_keys,
+        zone=workspace.zone,
+        dedupe=source.dedupe,
+        scratch=scratch,
+    )
+
+
+@dataclass(frozen=True)
+class _Fresh:
+    """What of the staged rows is not yet in lake or tail: the temp table `fresh`."""
+
+    rows: int
+    repeated: int
+    conflicts: tuple[dict[str, object], ...]
+
+    @classmethod
+    def of(cls, system: System, duck: duckdb.DuckDBPyConnection, staged: Staged) -> "_Fresh":
+        """Hold staged rows against everything known under the same (source, source_id)."""
+        if staged.unchanged or staged.read == 0:
+            return cls(0, 0, ())
+        with system.ledger.read() as connection:
+            found = ledger_records.snapshot(connection)
+        attach(duck, system.lake, found.parts, tail_table(found.tail))
+        same = " AND ".join(f"s.{name} IS NOT DISTINCT FROM r.{name}" for name in BODY)
+        duck.execute(f"""
+            CREATE OR REPLACE TEMP TABLE compared AS
+            SELECT s.*, r.source_id IS NOT NULL AS there, ({same}) AS alike
+            FROM staged s LEFT JOIN (SELECT source_id, {", ".join(BODY)} FROM records WHERE source = (SELECT any_value(source) FROM staged)) r
+            ON s.source_id = r.source_id""")
+        duck.execute("CREATE OR REPLACE TEMP TABLE fresh AS SELECT * EXCLUDE (there, alike) FROM compared WHERE NOT there")
+        repeated = _count(duck, "compared WHERE there AND alike")
+        other = duck.execute(f"SELECT source_id, {', '.join(BODY)} FROM compared WHERE there AND NOT alike").fetchall()
+        conflicts = tuple(
+            {"file": None, "line": None, "reason": "conflicting_repeat", "body": json.dumps(dict(zip(("source_id", *BODY), row, strict=True)), ensure_ascii=False)}
+            for row in other
+        )
+        return cls(_count(duck, "fresh"), repeated, conflicts)
+
+
+def _count(duck: duckdb.DuckDBPyConnection, relation: str) -> int:
+    row = duck.execute(f"SELECT count(*) FROM {relation}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _accept(
+    system: System, workspace: Workspace, duck: duckdb.DuckDBPyConnection, name: str, *, first: bool, staged: Staged, fresh: _Fresh, started: float
+) -> int:
+    """Write what is new and what was refused; everything in one transaction, but files of the lake are written before it."""
+    now = system.clock.now()
+    bulk = fresh.rows > BULK_ROWS
+    if fresh.rows:
+        stamp = "occurred_at" if first else str(now)
+        duck.execute(f"UPDATE fresh SET known_at = coalesce(known_at, {stamp if bulk or first else 0})")
+    parts = _write_bulk(system, workspace, duck, name, now) if bulk else []
+    rows = [] if bulk or not fresh.rows else duck.execute(f"SELECT {', '.join(COLUMNS)} FROM fresh").fetchall()
+    with system.ledger.write() as connection:
+        _finish(connection, name, staged, fresh, now, started)
+        if bulk:
+            loaded = json.dumps({"source": name, "rows": fresh.rows})
+            at = ledger_records.accept_instant(connection, now)
+            ledger_records.add_parts(connection, parts, arrival=ledger_records.add_marker(connection, name, at, loaded), bulk=True)
+            return fresh.rows
+        return ledger_records.append_tail(connection, (Record(*row) for row in rows), now) if rows else 0
+
+
+def _write_bulk(system: System, workspace: Workspace, duck: duckdb.DuckDBPyConnection, name: str, now: int) -> list[Part]:
+    with system.ledger.read() as connection:
+        existing = frozenset(part.bucket for part in ledger_records.live_parts(connection))
+    return list(write_parts(duck, "fresh", system.lake, f"{name}-{now}", derived_hash(workspace), existing))
+
+
+def _finish(connection: Connection, name: str, staged: Staged, fresh: _Fresh, now: int, started: float) -> None:
+    """Quarantine, file states and the load itself: also an empty load says until when the source covers."""
+    refusals = [{"file": each.file, "line": each.line, "reason": str(each.reason), "body": each.content} for each in staged.refusals]
+    ledger_records.add_quarantine(connection, name, [*refusals, *fresh.conflicts], now)
+    unfinished = {each.file for each in staged.unfinished}
+    whole = [(each.path, each.size, each.sha256) for each in staged.files if each.path not in unfinished]
+    ledger_records.remember_files(connection, name, whole)
+    written = max((each.modified for each in staged.files), default=now)
+    refused, seconds = len(refusals) + len(fresh.conflicts), monotonic_seconds() - started
+    row = LoadRow(name, now, min(written, now), staged.read, fresh.rows, staged.repeated + fresh.repeated, refused, seconds)
+    ledger_records.add_load(connection, row)
+
+

@@ -1,0 +1,39 @@
+"""report: one question about many units at an instant, answered in one statement."""
+
+from dataclasses import replace
+
+from engine.calendar import Zone
+from engine.errors import refuse
+from engine.pipeline.evaluate import bind
+from engine.pipeline.system import Records, System
+from engine.reports import REPORTS
+from engine.reports.report import UNITS_TABLE, Asked, Table
+from engine.rulebook.route_statement import units_statement
+from engine.rulebook.sql import Bound
+from engine.rulebook.statement import Question, statement
+from engine.workspace.model import Workspace
+
+
+def report(system: System, name: str, asked: Asked, instant: int, zone: Zone | None = None) -> Table:
+    """Answer a report. `zone` counts days in another zone than the workspace's; changing it rewrites nothing."""
+    if name not in REPORTS:
+        raise refuse("E642", name, name=name, known=tuple(REPORTS))
+    workspace = system.workspace
+    if asked.segment is not None and asked.segment not in workspace.segments:
+        raise refuse("E643", asked.segment, name=asked.segment, known=tuple(workspace.segments))
+    with system.records() as records:
+        bound = bind(workspace, records, instant, frozenset())
+        bound = replace(bound, zone=zone) if zone is not None else bound
+        _make_units(records, workspace, asked, bound)
+        question = REPORTS[name](list(workspace.route.steps), asked)
+        return question.table(records.duck.execute(question.sql(bound)).fetchall())
+
+
+def _make_units(records: Records, workspace: Workspace, asked: Asked, bound: Bound) -> None:
+    """One row a unit with the first time of each step, only units in the segment."""
+    units = units_statement(workspace.route, asked.unit, bound).sql(dialect="duckdb")
+    where = ""
+    if asked.segment is not None:
+        members = statement(workspace.plan, Question((f"segment.{asked.segment}",), rules=False), bound).sql(dialect="duckdb")
+        where = f' WHERE account_id IN (SELECT account_id FROM ({members}) WHERE "segment.{asked.segment}")'
+    records.duck.execute(f"CREATE OR REPLACE TEMP TABLE {UNITS_TABLE} AS SELECT * FROM ({units}){where}")

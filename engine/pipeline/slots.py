@@ -1,0 +1,19 @@
+"""Which night is due: the last local `nightly_at` that has passed and whose slot is not finished. Missed ones coalesce into it."""
+
+from engine.calendar import date_of_day
+from engine.ledger import decisions as ledger_decisions
+from engine.pipeline.nightly import JOB
+from engine.pipeline.system import System
+
+
+def due_night(system: System) -> int | None:
+    """The instant to decide at, or None when the last night is done. A night that is late decides as of now."""
+    workspace, now = system.workspace, system.clock.now()
+    day = workspace.zone.day(now)
+    if workspace.zone.at_wall(day, workspace.nightly_minutes) > now:
+        day -= 1
+    with system.ledger.read() as connection:
+        slot = ledger_decisions.find_slot(connection, JOB, date_of_day(day).isoformat())
+    if slot is not None and slot.finished_at is not None:
+        return None
+    return slot.instant if slot is not None else now if workspace.zone.day(now) == day else workspace.zone.at_wall(day, workspace.nightly_minutes)

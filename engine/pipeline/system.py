@@ -1,0 +1,101 @@
+"""A deployment opened for work: its settings, clock, ledger, lake and workspace."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+
+from engine.channels import CHANNELS
+from engine.clock import Clock
+from engine.config import Config
+from engine.errors import BansoError, Fault
+from engine.ledger import records as ledger_records
+from engine.ledger.open import Ledger, open_ledger
+from engine.records.lake import DuckSettings, attach, connect, tail_table
+from engine.rulebook.python import Evaluator, compile_python
+from engine.workspace.load import content_hash, load_workspace
+from engine.workspace.model import Workspace
+
+
+@dataclass
+class System:
+    """What every use case works with. A workspace that broke since it was loaded does not replace the last good one."""
+
+    config: Config
+    clock: Clock
+    faults: tuple[Fault, ...] = ()
+    _workspace: Workspace | None = None
+    _seen_hash: str = ""
+    _evaluators: dict[str, Evaluator] = field(default_factory=dict)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        return open_ledger(self.config.ledger)
+
+    @property
+    def lake(self) -> Path:
+        return self.config.state_folder / "lake"
+
+    @property
+    def scratch(self) -> Path:
+        return self.config.state_folder / "tmp"
+
+    @property
+    def workspace(self) -> Workspace:
+        """The newest good workspace. Raises BansoError only if there never was one."""
+        root = self.config.workspace
+        digest = content_hash(root) if (root / "rules").is_dir() else ""
+        if self._workspace is None or digest != self._seen_hash:
+            self._reload(root, digest)
+        assert self._workspace is not None
+        return self._workspace
+
+    def _reload(self, root: Path, digest: str) -> None:
+        try:
+            self._workspace, self.faults = load_workspace(root, frozenset(CHANNELS)), ()
+        except BansoError as error:
+            if self._workspace is None:
+                raise
+            self.faults = error.faults
+        self._seen_hash = digest
+
+    def evaluator(self, workspace: Workspace) -> Evaluator:
+        """The per-account function of a workspace, compiled once."""
+        if workspace.hash not in self._evaluators:
+            self._evaluators = {workspace.hash: compile_python(workspace.plan, workspace.zone, workspace.business)}
+        return self._evaluators[workspace.hash]
+
+    @contextmanager
+    def duckdb(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        settings = DuckSettings(self.config.duckdb_threads, self.config.duckdb_memory, self.scratch)
+        connection = connect(settings)
+        try:
+            yield connection
+        finally:
+            connection.close()
+
+    @contextmanager
+    def records(self, buckets: list[str] | None = None, accounts: list[str] | None = None) -> Iterator["Records"]:
+        """DuckDB with the view `records` over one snapshot of lake and tail."""
+        with self.ledger.read() as connection:
+            found = ledger_records.snapshot(connection, buckets, accounts)
+        tail = tail_table(found.tail)
+        with self.duckdb() as duck:
+            attach(duck, self.lake, found.parts, tail)
+            yield Records(duck, found, tail)
+
+    def close(self) -> None:
+        if "ledger" in self.__dict__:
+            self.ledger.close()
+
+
+@dataclass(frozen=True)
+class Records:
+    """An attached snapshot."""
+
+    duck: duckdb.DuckDBPyConnection
+    snapshot: ledger_records.Snapshot
+    tail: object

@@ -1,0 +1,173 @@
+"""The lake: all records in Parquet files, in 256 buckets by hash of the account, each sorted by (account, time).
+
+Which files count is said by the manifest alone (`Part` rows in the ledger); a reader never looks into the folders.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+
+from engine.records.record import COLUMNS, Record
+
+ROW_GROUP = 8_192  # about one row group is read for one account
+DELTAS_MAX = 8  # beyond, a bucket's files are merged into one
+ORDER = "account_id, occurred_at, source, source_id"
+
+SCHEMA = pa.schema(
+    [pa.field(name, pa.int64() if name in {"occurred_at", "known_at", "number"} else pa.string()) for name in COLUMNS],
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One Parquet file and what a reader may know of it without opening it."""
+
+    bucket: str
+    path: str  # below the lake's folder
+    kind: Literal["base", "delta"]
+    rows: int
+    since: int
+    until: int
+    known_until: int
+    fields_since: int | None
+    fields_until: int | None
+    tied: bool  # two values of one field of one account at the same instant
+    derived: str  # under which declarations `number` and `key` were derived
+    newest: Mapping[str, int] = field(default_factory=dict)  # source -> its newest occurred_at
+
+
+@dataclass(frozen=True)
+class DuckSettings:
+    """Bounds of one process's DuckDB."""
+
+    threads: int = 2
+    memory: str = "1500MB"
+    scratch: Path | None = None
+
+
+def connect(settings: DuckSettings) -> duckdb.DuckDBPyConnection:
+    """An in-memory DuckDB whose session is in UTC and which spills into the scratch folder."""
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET threads = {settings.threads}")
+    connection.execute(f"SET memory_limit = '{settings.memory}'")
+    connection.execute("SET preserve_insertion_order = true")
+    if settings.scratch is not None:
+        settings.scratch.mkdir(parents=True, exist_ok=True)
+        connection.execute(f"SET temp_directory = {quoted(str(settings.scratch))}")
+    return connection
+
+
+def quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def write_parts(
+    connection: duckdb.DuckDBPyConnection, relation: str, lake: Path, name: str, derived: str, existing: frozenset[str]
+) -> Iterator[Part]:
+    """Write a relation (COLUMNS and `bucket`) as one new file a bucket; yields each part as it is done.
+
+    `name` makes the files unique; buckets in `existing` get a delta, the others their base. The files count only once the ledger says so.
+    """
+    columns = ", ".join(COLUMNS)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE writing AS SELECT bucket, {columns} FROM {relation} ORDER BY bucket, {ORDER}")
+    statistics = _statistics(connection, "writing")
+    for bucket, known in statistics.items():
+        kind: Literal["base", "delta"] = "delta" if bucket in existing else "base"
+        path = f"{bucket}/{kind}-{name}.parquet"
+        (lake / bucket).mkdir(parents=True, exist_ok=True)
+        rows = f"SELECT {columns} FROM writing WHERE bucket = {quoted(bucket)} ORDER BY {ORDER}"
+        target = quoted(str(lake / path))
+        connection.execute(f"COPY ({rows}) TO {target} (FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP}, COMPRESSION zstd)")
+        yield Part(bucket=bucket, path=path, kind=kind, derived=derived, **known)
+    connection.execute("DROP TABLE writing")
+
+
+def _statistics(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, dict[str, object]]:
+    """What `Part` keeps of each bucket, in order of bucket."""
+    found = connection.execute(f"""
+        SELECT bucket, count(*), min(occurred_at), max(occurred_at), max(known_at),
+               min(occurred_at) FILTER (WHERE field IS NOT NULL), max(occurred_at) FILTER (WHERE field IS NOT NULL)
+        FROM {relation} GROUP BY bucket ORDER BY bucket""").fetchall()
+    ties = connection.execute(f"""
+        SELECT DISTINCT bucket FROM (SELECT bucket FROM {relation} WHERE field IS NOT NULL
+        GROUP BY bucket, account_id, field, occurred_at HAVING count(*) > 1)""").fetchall()
+    newest: dict[str, dict[str, int]] = {}
+    for bucket, source, at in connection.execute(f"SELECT bucket, source, max(occurred_at) FROM {relation} GROUP BY ALL").fetchall():
+        newest.setdefault(bucket, {})[source] = at
+    tied = {bucket for (bucket,) in ties}
+    names = ("rows", "since", "until", "known_until", "fields_since", "fields_until")
+    return {
+        bucket: {**dict(zip(names, values, strict=True)), "tied": bucket in tied, "newest": newest[bucket]} for bucket, *values in found
+    }
+
+
+def tail_table(rows: Sequence[Mapping[str, object]]) -> pa.Table:
+    """Tail rows as an Arrow table in the lake's columns."""
+    return pa.Table.from_pylist([{name: row[name] for name in COLUMNS} for row in rows], schema=SCHEMA)
+
+
+def attach(connection: duckdb.DuckDBPyConnection, lake: Path, parts: Sequence[Part], tail: pa.Table | None) -> None:
+    """Make the view `records` over exactly these parts and tail rows."""
+    columns = ", ".join(f'"{name}"' for name in COLUMNS)
+    branches = []
+    if parts:
+        files = ", ".join(quoted(str(lake / part.path)) for part in parts)
+        branches.append(f"SELECT {columns} FROM read_parquet([{files}])")
+    if tail is not None and tail.num_rows:
+        connection.register("tail_rows", tail)
+        branches.append(f"SELECT {columns} FROM tail_rows")
+    if not branches:
+        connection.register("tail_rows", SCHEMA.empty_table())
+        branches.append(f"SELECT {columns} FROM tail_rows")
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW records AS {' UNION ALL '.join(branches)}")
+
+
+def may_tie(parts: Sequence[Part], tail: pa.Table | None) -> bool:
+    """Whether two values of a field may share an instant. Where nobody can tell without reading, the answer is yes."""
+    if any(part.tied for part in parts):
+        return True
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for part in parts:
+        if part.fields_since is not None and part.fields_until is not None:
+            spans.setdefault(part.bucket, []).append((part.fields_since, part.fields_until))
+    if any(_overlap(sorted(each)) for each in spans.values()):
+        return True
+    if tail is None:
+        return False
+    return any(name is not None for name in tail.column("field").to_pylist())
+
+
+def _overlap(spans: Sequence[tuple[int, int]]) -> bool:
+    return any(later[0] <= earlier[1] for earlier, later in zip(spans, spans[1:], strict=False))
+
+
+def newest_by_source(parts: Iterable[Part], instant: int) -> dict[str, int] | None:
+    """Each source's newest record at `instant`, if the manifest alone can tell: that is, if every part is visible as a whole."""
+    newest: dict[str, int] = {}
+    for part in parts:
+        if part.until > instant or part.known_until > instant:
+            return None
+        for source, at in part.newest.items():
+            newest[source] = max(at, newest.get(source, at))
+    return newest
+
+
+def read_accounts(connection: duckdb.DuckDBPyConnection, accounts: Sequence[str]) -> dict[str, list[Record]]:
+    """The records of some accounts from the attached view."""
+    columns = ", ".join(f'"{name}"' for name in COLUMNS)
+    found: dict[str, list[Record]] = {account: [] for account in accounts}
+    if len(accounts) == 1:
+        rows = connection.execute(f"SELECT {columns} FROM records WHERE account_id = ?", [accounts[0]])
+    else:
+        connection.register("wanted_accounts", pa.table({"account_id": pa.array(accounts, pa.string())}))
+        rows = connection.execute(f"SELECT {columns} FROM records WHERE account_id IN (SELECT account_id FROM wanted_accounts)")
+    while batch := rows.fetchmany(10_000):
+        for values in batch:
+            record = Record(*values)
+            found[record.account_id].append(record)
+    return found

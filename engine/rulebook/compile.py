@@ -1,0 +1,198 @@
+"""Facts, route, segments and rules as written → the compiled plan. Order emerges by resolving each name where it is first read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.facts.algebra import Any, Extreme, FactRef, Last, Node, Truth, Value, names_read, sources_read
+from engine.facts.conditions import Path, lower, lower_all, lower_any
+from engine.facts.route import COMPLETE, Route
+from engine.facts.spec import FactSpec, FactType
+from engine.rulebook.plan import Column, Fact, Plan, RulePlan
+from engine.rulebook.spec import RuleSpec
+
+Report = Callable[[str, Path, Mapping[str, object]], None]
+AUTOMATIC = ("next_step", "stalled_days", "done")
+PER_PERIOD = ("account", "month", "year")
+
+
+@dataclass(frozen=True)
+class Written:
+    """Everything a plan is made from, after each file passed its schema."""
+
+    facts: Mapping[str, FactSpec]
+    route: Route
+    segments: Mapping[str, Sequence[object]]
+    goals: Mapping[str, Literal["next_step"] | Sequence[str]]
+    rules: Mapping[str, RuleSpec]
+    never: Sequence[object]
+    sources: Mapping[str, str]  # prefix of event or field -> source
+    labels: Mapping[str, str]  # labels of the automatic facts
+
+
+@dataclass
+class Compiler:
+    """Resolves names on demand; doubles as the vocabulary of conditions and the names of primitives."""
+
+    written: Written
+    report: Report
+    columns: dict[str, Column] = field(default_factory=dict)
+    facts: dict[str, Fact] = field(default_factory=dict)
+    _open: list[tuple[str, Path]] = field(default_factory=list)
+    _broken: set[str] = field(default_factory=set)
+
+    # --- what conditions and primitives ask -------------------------------------------------------------------
+
+    def type_of(self, fact: str, path: Path) -> FactType | None:
+        if fact not in self.written.facts and fact not in AUTOMATIC:
+            self.fault("E201", path, name=fact, known=(*AUTOMATIC, *self.written.facts))
+            return None
+        self.resolve(fact, path)
+        return self.facts[fact].type if fact in self.facts else None
+
+    def has_segment(self, segment: str, path: Path) -> bool:
+        if segment not in self.written.segments:
+            self.fault("E206", path, name=segment, known=tuple(self.written.segments))
+            return False
+        self.resolve(f"segment.{segment}", path)
+        return f"segment.{segment}" in self.columns
+
+    def sources_of(self, fact: str) -> tuple[str, ...]:
+        return self.columns[fact].sources if fact in self.columns else ()
+
+    def sources(self, names: Sequence[str]) -> tuple[str, ...]:
+        found = [self.written.sources.get(name.split(".")[0]) for name in names]
+        return tuple(dict.fromkeys(source for source in found if source is not None))
+
+    def fact_type(self, name: str) -> FactType:
+        return self.facts[name].type
+
+    def conditions(self, raw: Sequence[object], path: Path) -> Truth:
+        return lower_all(raw, (*self._open[-1][1], *path), self)
+
+    def stale_sources(self, truth: Truth) -> tuple[str, ...]:
+        return self._all_sources(truth)
+
+    def fault(self, code: str, path: Path, **values: object) -> None:
+        self.report(code, path, values)
+
+    # --- resolving --------------------------------------------------------------------------------------------
+
+    def resolve(self, name: str, path: Path) -> None:
+        """Put a name and all it reads into the columns, once."""
+        if name in self.columns or name in self.facts or name in self._broken:
+            return
+        names = [open_name for open_name, _ in self._open]
+        if name in names:
+            self._broken.add(name)
+            self.fault("E405", path, cycle=" → ".join([*names[names.index(name) :], name]))
+            return
+        self._open.append((name, self._home(name)))
+        try:
+            self._add(name)
+        finally:
+            self._open.pop()
+
+    @staticmethod
+    def _home(name: str) -> Path:
+        kind, _, rest = name.partition(".")
+        return {"segment": ("segments", rest), "passed": ("steps", rest)}.get(kind, ("facts", name))
+
+    def _add(self, name: str) -> None:
+        kind, _, rest = name.partition(".")
+        if kind == "goal":
+            self._keep(name, self._goal_reached(self.written.goals[rest]), truth=False)
+        elif kind == "segment":
+            self._keep(name, lower_all(self.written.segments[rest], ("segments", rest, "when"), self), truth=True)
+        elif kind in {"at", "done", "passed"} and rest:
+            self._add_step(kind, rest)
+        elif name in AUTOMATIC:
+            self._add_automatic(name)
+        else:
+            self._add_fact(name, self.written.facts[name])
+
+    def _goal_reached(self, reached_by: Literal["next_step"] | Sequence[str]) -> Value:
+        """When a goal was last reached; for `next_step` when any step was last completed."""
+        if reached_by != "next_step":
+            return Last(tuple(reached_by))
+        for step in self.written.route.steps:
+            self.resolve(f"at.{step}", ())
+        return Extreme("greatest", tuple(FactRef(f"at.{step}") for step in self.written.route.steps))
+
+    def _add_step(self, kind: str, step: str) -> None:
+        route = self.written.route
+        if kind == "at":
+            self._keep(f"at.{step}", route.first_at(step), truth=False)
+        elif kind == "done":
+            self.resolve(f"at.{step}", ())
+            self._keep(f"done.{step}", route.is_done(step, self), truth=True)
+        else:
+            self.resolve(f"done.{step}", ())
+            raw = route.steps[step].needed_when
+            parts = [lower_all(raw, ("steps", step, "needed_when"), self)] if raw else []
+            self._keep(f"passed.{step}", route.passed(step, route.needed(step, parts)), truth=True)
+
+    def _add_automatic(self, name: str) -> None:
+        route, label = self.written.route, self.written.labels[name]
+        events = tuple(event for step in route.steps.values() for event in (*step.done_by, *step.progress_by))
+        values = {step_id: step.label for step_id, step in route.steps.items()}
+        if name == "done":
+            for step in route.steps:
+                self.resolve(f"done.{step}", ())
+            self.facts[name] = Fact(name, label, FactType("tags", values), "", events)
+            return
+        if name == "next_step":
+            for step in route.steps:
+                self.resolve(f"passed.{step}", ())
+            self._keep(name, route.next_step(), truth=False)
+            self.facts[name] = Fact(name, label, FactType("enum", {**values, COMPLETE: self.written.labels[COMPLETE]}), "", events)
+            return
+        self.resolve("next_step", ())
+        self._keep("stalled_since", route.stalled_since(self), truth=False)
+        self._keep(name, route.stalled_days(), truth=False)
+        self.facts[name] = Fact(name, label, FactType("number"), "days", events)
+
+    def _add_fact(self, name: str, spec: FactSpec) -> None:
+        for other in spec.facts_read():
+            if other not in self.written.facts and other not in AUTOMATIC:
+                if other == getattr(spec, "days_until", None):
+                    self.fault("E201", ("facts", name, "days_until"), name=other, known=(*AUTOMATIC, *self.written.facts))
+                    self._broken.add(name)
+                    return
+                continue
+            self.resolve(other, ("facts", name))
+        node = spec.lower(self)
+        self._keep(name, node, truth=False)
+        self.facts[name] = Fact(name, spec.label, spec.result(self), spec.unit, spec.events_read())
+
+    def _keep(self, name: str, node: Node, *, truth: bool) -> None:
+        self.columns[name] = Column(name, node, truth, self._all_sources(node))
+
+    def _all_sources(self, node: Node) -> tuple[str, ...]:
+        found = sources_read(node)
+        for name in names_read(node):
+            found.update(self.columns[name].sources if name in self.columns else ())
+        return tuple(sorted(found))
+
+
+def compile_plan(written: Written, report: Report) -> Plan:
+    """Compile everything, reporting each fault at its path; the plan is only good if nothing was reported."""
+    compiler = Compiler(written, report)
+    for name in (*AUTOMATIC, *written.facts):
+        compiler.resolve(name, ("facts", name))
+    for segment in written.segments:
+        compiler.resolve(f"segment.{segment}", ("segments", segment))
+    for goal in written.goals:
+        compiler.resolve(f"goal.{goal}", ("goals", goal))
+    rules = {rule_id: _rule(rule_id, rule, compiler) for rule_id, rule in written.rules.items()}
+    closed = written.route.closed()
+    never = lower_any(written.never, ("never",), compiler)
+    excluded = Any((never, closed)) if closed is not None else never
+    return Plan(tuple(compiler.columns.values()), compiler.facts, rules, excluded, tuple(dict.fromkeys(written.sources.values())))
+
+
+def _rule(rule_id: str, rule: RuleSpec, compiler: Compiler) -> RulePlan:
+    return RulePlan(
+        tuple(lower(raw, ("rules", rule_id, "when", index), compiler) for index, raw in enumerate(rule.when)),
+        tuple(lower(raw, ("rules", rule_id, "unless", index), compiler) for index, raw in enumerate(rule.unless)),
+    )

@@ -1,0 +1,121 @@
+"""The one SQL statement: records → visible → fold (one row a unit) → facts, level by level → rules."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlglot import exp
+
+from engine.facts import algebra as a
+from engine.rulebook.plan import Column, Plan
+from engine.rulebook.sql import Bound, Renderer, aggregate, alias, both, column, compare, day_of, filtered, is_event, literal, table
+
+Unit = Literal["account", "contact"]
+UNIT_COLUMNS: Mapping[Unit, tuple[str, ...]] = {"account": ("account_id",), "contact": ("account_id", "contact_id")}
+RECORD_COLUMNS = ("account_id", "contact_id", "source", "source_id", "event", "field", "value", "number", "key", "occurred_at")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a statement is asked for: names of columns, and whether every rule's truth is wanted."""
+
+    columns: tuple[str, ...] = ()
+    rules: bool = True
+    unit: Unit = "account"
+
+
+def rule_column(rule_id: str) -> str:
+    return f"rule.{rule_id}"
+
+
+EXCLUDED = "excluded"
+
+
+def statement(plan: Plan, question: Question, bound: Bound) -> exp.Select:
+    """SELECT with one row a unit that has any visible record: the unit, the wanted columns, and each rule's truth."""
+    roots = set(question.columns)
+    if question.rules:
+        roots.update(each.name for each in plan.for_rules())
+    columns = plan.needed(roots)
+    accumulators = plan.accumulators(columns)
+    fold = {each: f"_{index}" for index, each in enumerate(accumulators)}  # no fact is called so: names begin with a letter
+    renderer = Renderer(bound, fold)
+    keys = UNIT_COLUMNS[question.unit]
+    query = _result(plan, question, renderer, keys)
+    query = query.with_("visible", as_=visible(bound, question.unit), copy=False)
+    for name, part in _open_items(accumulators, fold, bound, keys):
+        query = query.with_(name, as_=part, copy=False)
+    query = query.with_("fold", as_=_fold(accumulators, fold, bound, keys), copy=False)
+    last = "fold"
+    for index, level in enumerate(levels(columns)):
+        part = exp.select(exp.Star(), *[alias(renderer.column(each), each.name) for each in level]).from_(table(last))
+        last = f"facts_{index}"
+        query = query.with_(last, as_=part, copy=False)
+    return query.from_(table(last), copy=False)
+
+
+def levels(columns: Iterable[Column]) -> list[list[Column]]:
+    """Columns grouped so that each level reads only the levels before."""
+    depth: dict[str, int] = {}
+    grouped: list[list[Column]] = []
+    for each in columns:
+        depth[each.name] = 1 + max((depth[name] for name in a.names_read(each.node)), default=-1)
+        if depth[each.name] == len(grouped):
+            grouped.append([])
+        grouped[depth[each.name]].append(each)
+    return grouped
+
+
+def _result(plan: Plan, question: Question, renderer: Renderer, keys: Sequence[str]) -> exp.Select:
+    parts: list[exp.Expression] = [column(key) for key in keys]
+    parts += [column(name) for name in question.columns]
+    if question.rules:
+        parts += [alias(renderer.truth(rule.matches), rule_column(rule_id)) for rule_id, rule in plan.rules.items()]
+        parts.append(alias(renderer.truth(plan.excluded), EXCLUDED))
+    return exp.select(*parts)
+
+
+def visible(bound: Bound, unit: Unit) -> exp.Select:
+    """Records that had happened and were known at the instant, with their local day."""
+    seen = [compare(exp.LTE, column(name), literal(bound.instant)) for name in ("occurred_at", "known_at")]
+    if unit == "contact":
+        seen.append(exp.Not(this=exp.Is(this=column("contact_id"), expression=exp.null())))
+    day = alias(day_of(column("occurred_at"), bound), "day")
+    return exp.select(*[column(name) for name in RECORD_COLUMNS], day).from_(table("records")).where(both(*seen))
+
+
+def _fold(accumulators: Sequence[a.Accumulator], fold: Mapping[a.Accumulator, str], bound: Bound, keys: Sequence[str]) -> exp.Select:
+    aggregates = [alias(aggregate(each, bound), fold[each]) for each in accumulators if not isinstance(each, a.OpenItems)]
+    unit = [column(key) for key in keys]
+    folded = exp.select(*unit, *aggregates).from_(table("visible")).group_by(*[key.copy() for key in unit])
+    counted = [fold[each] for each in accumulators if isinstance(each, a.OpenItems)]
+    if not counted:
+        return folded
+    joined = exp.select(exp.Star()).from_(exp.Subquery(this=folded, alias=exp.TableAlias(this=exp.to_identifier("folded", quoted=True))))
+    for name in counted:
+        joined = joined.join(table(f"open_{name}"), using=[exp.to_identifier(key, quoted=True) for key in keys], join_type="left")
+    return joined
+
+
+def _open_items(
+    accumulators: Sequence[a.Accumulator], fold: Mapping[a.Accumulator, str], bound: Bound, keys: Sequence[str]
+) -> Iterable[tuple[str, exp.Select]]:
+    """Two relations for each kind of item: the last opening and closing of each key, and the number still open for each unit."""
+    for each in accumulators:
+        if isinstance(each, a.OpenItems):
+            items, counted = f"items_{fold[each]}", f"open_{fold[each]}"
+            yield items, _items(each, bound, keys)
+            is_open = "opened_at IS NOT NULL AND (closed_at IS NULL OR closed_at < opened_at)"
+            total = alias(filtered(exp.Count(this=exp.Star()), exp.condition(is_open)), fold[each])
+            yield counted, exp.select(*[column(key) for key in keys], total).from_(table(items)).group_by(*[column(key) for key in keys])
+
+
+def _items(node: a.OpenItems, bound: Bound, keys: Sequence[str]) -> exp.Select:
+    counts = [is_event([node.opened]), compare(exp.LTE, column("occurred_at"), literal(bound.instant - node.age))]
+    if node.within_days:
+        counts.append(compare(exp.GTE, column("day"), literal(bound.today - node.within_days + 1)))
+    opened = alias(filtered(exp.Max(this=column("occurred_at")), both(*counts)), "opened_at")
+    closed = alias(filtered(exp.Max(this=column("occurred_at")), is_event([node.closed])), "closed_at")
+    unit = [*[column(key) for key in keys], column("key")]
+    keyed = both(is_event([node.opened, node.closed]), exp.Not(this=exp.Is(this=column("key"), expression=exp.null())))
+    return exp.select(*unit, opened, closed).from_(table("visible")).where(keyed).group_by(*[part.copy() for part in unit])

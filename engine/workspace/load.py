@@ -1,0 +1,267 @@
+"""Reads a workspace: every file, every fault in one run, and only a faultless set becomes a `Workspace`."""
+
+import csv
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfoNotFoundError, available_timezones
+
+import holidays
+from pydantic import TypeAdapter, ValidationError
+
+from engine.calendar import BusinessDays, Zone, day_of_date, zone
+from engine.errors import BansoError, Fault, Place
+from engine.facts import PRIMITIVES
+from engine.facts.open_items import OpenItemsFact
+from engine.facts.route import Route, RouteSpec, Step
+from engine.facts.spec import FactSpec
+from engine.rulebook.compile import Written, compile_plan
+from engine.rulebook.spec import LANES, RuleSpec
+from engine.workspace.check import Parts, check_names
+from engine.workspace.faults import Faults, nearest
+from engine.workspace.model import MailSource, SourceQuery, Workspace
+from engine.workspace.schema import Business, GoalsFile, OrderFile, WorkspaceFile
+from engine.workspace.templates import read_mails
+from engine.workspace.tree import Node, Plain, read_tree
+
+Model = TypeVar("Model")
+CONTENT = {".yaml", ".sql", ".csv", ".mjml", ".txt", ".md"}
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+FIRST_HOLIDAY_YEAR, LAST_HOLIDAY_YEAR = 2005, 2050
+LABELS = {
+    "en": {"next_step": "next step", "stalled_days": "days without progress", "done": "steps done", "complete": "complete"},
+    "ja": {"next_step": "次の工程", "stalled_days": "設定が進んでいない日数", "done": "済んだ工程", "complete": "完了"},
+}
+TOP_KEYS = ("banso", "route", "steps", "facts", "segments", "goals", "order", "rules", "defaults")
+
+
+def load_workspace(root: Path, channels: frozenset[str]) -> Workspace:
+    """Load and compile `root`, which holds `rules/` and `templates/`. Raises BansoError with every fault found."""
+    rules = root / "rules"
+    if not rules.is_dir():
+        raise BansoError([Fault("E601", Place(str(rules)))])
+    faults = Faults()
+    sections = _sections(rules, faults)
+    workspace = _Builder(root, sections, faults, channels).build()
+    if any(fault.refuses for fault in faults.found) or workspace is None:
+        raise BansoError(faults.found)
+    return workspace
+
+
+def _sections(rules: Path, faults: Faults) -> dict[str, dict[str, Plain] | Plain]:
+    """The top keys of all YAML files together; `rules:` may stand in any number of files."""
+    sections: dict[str, dict[str, Plain] | Plain] = {"rules": {}}
+    for path in sorted(rules.glob("*.yaml")):
+        file = str(path.relative_to(rules.parent))
+        tree, found = read_tree(path.read_bytes(), file)
+        faults.found += found
+        if tree is None:
+            continue
+        faults.trees[file] = tree
+        if tree.entries is None:
+            faults.add("E118", Place(file, tree.line, tree.column))
+            continue
+        _take_sections(tree, file, sections, faults)
+    return sections
+
+
+def _take_sections(tree: Node, file: str, sections: dict[str, dict[str, Plain] | Plain], faults: Faults) -> None:
+    entries = tree.entries or {}
+    defaults = entries["defaults"].plain() if "defaults" in entries else {}
+    top = WorkspaceFile.model_fields if "banso" in entries else {}
+    for key, node in entries.items():
+        if key not in TOP_KEYS and key not in top:
+            place = Place(file, *tree.key_places[key])
+            faults.add("E105", place, key=key, near=nearest(key, TOP_KEYS), known=TOP_KEYS)
+        elif key == "rules":
+            _take_rules(node, defaults, file, sections, faults)
+        elif key != "defaults":
+            faults.homes[(key, "")] = file
+            sections[key] = node.plain()
+
+
+def _take_rules(node: Node, defaults: Plain, file: str, sections: dict[str, dict[str, Plain] | Plain], faults: Faults) -> None:
+    known = sections["rules"]
+    if node.entries is None or not isinstance(known, dict):
+        faults.add("E118", Place(file, node.line, node.column))
+        return
+    for rule_id, rule in node.entries.items():
+        place = Place(file, *node.key_places[rule_id])
+        if rule_id in known:
+            faults.add("E104", place, key=rule_id, first=faults.homes[("rules", rule_id)])
+            continue
+        faults.homes[("rules", rule_id)] = file
+        plain = rule.plain()
+        known[rule_id] = {**defaults, **plain} if isinstance(defaults, dict) and isinstance(plain, dict) else plain
+
+
+class _Builder:
+    """Turns sections into models, and the models into a workspace."""
+
+    def __init__(self, root: Path, sections: Mapping[str, dict[str, Plain] | Plain], faults: Faults, channels: frozenset[str]) -> None:
+        self.root, self.sections, self.faults, self.channels = root, sections, faults, channels
+
+    def build(self) -> Workspace | None:
+        settings = self._model(WorkspaceFile, "banso", {key: self.sections[key] for key in WorkspaceFile.model_fields if key in self.sections})
+        goals = self._model(GoalsFile, "goals", {key: self.sections[key] for key in ("segments", "goals") if key in self.sections})
+        order = self._model(OrderFile, "order", {"order": self.sections.get("order")})
+        route, facts, rules = self._route(), self._facts(), self._rules()
+        if settings is None or goals is None or order is None or route is None:
+            return None
+        place, business = self._zone(settings), self._business(settings.business)
+        prefixes = self._prefixes(settings)
+        labels = LABELS[settings.workspace.language]
+        segments = {name: segment.when for name, segment in goals.segments.items()}
+        reached = {name: goal.reached_by for name, goal in goals.goals.items()}
+        written = Written(facts, route, segments, reached, rules, settings.never, prefixes, labels)
+        plan = compile_plan(written, self.faults.at)
+        mails = read_mails(self.root / "templates", plan, self.faults)
+        queries = self._queries(settings)
+        lanes = {lane: getattr(order.order, lane) for lane in LANES}
+        check_names(Parts(settings, route, facts, goals, lanes, rules, plan, mails, self.channels, prefixes), self.faults)
+        if place is None or any(fault.refuses for fault in self.faults.found):
+            return None
+        return Workspace(
+            root=self.root,
+            hash=content_hash(self.root),
+            settings=settings,
+            zone=place,
+            business=business,
+            route=route,
+            facts=facts,
+            segments=goals.segments,
+            goals=goals.goals,
+            order=lanes,
+            rules=rules,
+            excluded_accounts=self._excluded(settings.excluded),
+            plan=plan,
+            mails=mails,
+            queries=queries,
+            item_keys=self._item_keys(facts),
+            warnings=tuple(self.faults.found),
+            places={rule_id: str(self.faults.place(("rules", rule_id), of_key=True)) for rule_id in rules},
+        )
+
+    def _model(self, model: type[Model], section: str, plain: object) -> Model | None:
+        """A part of the workspace held against its model; faults go to the place where the part stands."""
+        prefix = () if model in {WorkspaceFile, GoalsFile, OrderFile} else tuple(section.split(".", 1))
+        try:
+            return TypeAdapter(model).validate_python(plain)
+        except ValidationError as error:
+            self.faults.from_schema(error, prefix, model, file=self.faults.homes.get((section, "")))
+            return None
+
+    def _entries(self, section: str) -> Mapping[str, Plain]:
+        found = self.sections.get(section)
+        if isinstance(found, dict):
+            return found
+        self.faults.add("E119", self.faults.place((section,)), section=section)
+        return {}
+
+    def _route(self) -> Route | None:
+        spec = self._model(RouteSpec, "route", self.sections.get("route"))
+        steps = {name: self._model(Step, f"steps.{name}", plain) for name, plain in self._entries("steps").items()}
+        good = {name: step for name, step in steps.items() if step is not None}
+        return Route(spec, good) if spec is not None and len(good) == len(steps) and good else None
+
+    def _facts(self) -> dict[str, FactSpec]:
+        found = {}
+        for name, plain in self._entries("facts").items():
+            primitive = next((key for key in PRIMITIVES if isinstance(plain, dict) and key in plain), None)
+            if primitive is None:
+                self.faults.add("E120", self.faults.place(("facts", name)), name=name, known=tuple(PRIMITIVES))
+            elif (spec := self._model(PRIMITIVES[primitive], f"facts.{name}", plain)) is not None:
+                found[name] = spec
+        return found
+
+    def _rules(self) -> dict[str, RuleSpec]:
+        models = {name: self._model(RuleSpec, f"rules.{name}", plain) for name, plain in self._entries("rules").items()}
+        return {name: rule for name, rule in models.items() if rule is not None}
+
+    def _prefixes(self, settings: WorkspaceFile) -> dict[str, str]:
+        owners: dict[str, str] = {}
+        for name, source in settings.sources.items():
+            for index, prefix in enumerate(source.events):
+                if prefix in owners:
+                    self.faults.at("E121", ("sources", name, "events", index), {"prefix": prefix, "owner": owners[prefix]})
+                owners[prefix] = name
+        return owners
+
+    def _zone(self, settings: WorkspaceFile) -> Zone | None:
+        try:
+            return zone(settings.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            near = nearest(settings.timezone, available_timezones())
+            self.faults.at("E122", ("timezone",), {"name": settings.timezone, "near": near})
+            return None
+
+    def _business(self, business: Business) -> BusinessDays:
+        closed = set(_csv_days(self.root / "rules", business.closed, self.faults)) if business.closed else set[int]()
+        if business.holidays != "none":
+            try:
+                years = range(FIRST_HOLIDAY_YEAR, LAST_HOLIDAY_YEAR)
+                closed.update(day_of_date(day) for day in holidays.country_holidays(business.holidays, years=years))
+            except NotImplementedError:
+                self.faults.at("E123", ("business", "holidays"), {"name": business.holidays})
+        return BusinessDays(frozenset(WEEKDAYS.index(day) for day in business.days), frozenset(closed))
+
+    def _queries(self, settings: WorkspaceFile) -> dict[str, SourceQuery]:
+        found = {}
+        for path in sorted((self.root / "rules" / "sources").glob("*.sql")):
+            name = path.stem
+            if name not in settings.sources:
+                self.faults.add("E124", Place(_relative(path, self.root)), name=name, near=nearest(name, settings.sources))
+            found[name] = SourceQuery(name, path, path.read_text(encoding="utf-8"))
+        return found
+
+    def _excluded(self, file: str | None) -> frozenset[str]:
+        if file is None:
+            return frozenset()
+        path = self.root / "rules" / file
+        if not path.is_file():
+            self.faults.at("E125", ("excluded",), {"file": file})
+            return frozenset()
+        return frozenset(line.split(",")[0].strip() for line in path.read_text(encoding="utf-8-sig").splitlines()[1:] if line.strip())
+
+    def _item_keys(self, facts: Mapping[str, FactSpec]) -> dict[str, str]:
+        keys: dict[str, str] = {}
+        for name, spec in facts.items():
+            if isinstance(spec, OpenItemsFact):
+                items = spec.open_items
+                for event in (items.opened, items.closed):
+                    if keys.setdefault(event, items.key) != items.key:
+                        self.faults.at("E126", ("facts", name, "open_items", "key"), {"event": event, "key": items.key, "other": keys[event]})
+        return keys
+
+
+def _relative(path: Path, root: Path) -> str:
+    return str(path.relative_to(root))
+
+
+def _csv_days(rules: Path, file: str, faults: Faults) -> Iterator[int]:
+    """The closed days of a CSV with header from,to,label; a bad line is reported and the others count."""
+    path = rules / file
+    if not path.is_file():
+        faults.at("E125", ("business", "closed"), {"file": file})
+        return
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        for number, row in enumerate(csv.DictReader(handle), 2):
+            try:
+                first, last = (date.fromisoformat((row[key] or "").strip()) for key in ("from", "to"))
+            except (KeyError, ValueError):
+                faults.add("E127", Place(_relative(path, rules.parent), number), line=",".join(str(value) for value in row.values()))
+                continue
+            yield from range(day_of_date(first), day_of_date(last) + 1)
+
+
+def content_hash(root: Path) -> str:
+    """SHA-256 over every file of `rules/` and `templates/`: its path and bytes."""
+    digest = hashlib.sha256()
+    for folder in ("rules", "templates"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.is_file() and path.suffix in CONTENT:
+                content = path.read_bytes()
+                digest.update(f"{_relative(path, root)}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()

@@ -1,0 +1,123 @@
+"""Reads mail templates and checks them before anyone is written to: syntax, allowed constructs, and every name they use."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from jinja2 import TemplateSyntaxError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from engine.errors import Place
+from engine.rulebook.plan import Plan
+from engine.workspace.faults import Faults, nearest
+from engine.workspace.model import MailSource
+
+BODY = "[[body]]"
+PARTS = ("subject.txt", "body.mjml", "body.txt")
+FILTERS = ("default", "d", "length", "join", "e")
+OBJECTS = {
+    "account": ("name",),
+    "contact": ("name", "role"),
+    "sender": ("name", "address", "phone", "hours"),
+    "imprint": ("legal_name", "postal_address", "complaints", "refuse"),
+    "link": ("url", "label"),
+    "step": ("label", "screen"),
+}
+ALLOWED = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Getattr,
+    nodes.Const,
+    nodes.If,
+    nodes.For,
+    nodes.Filter,
+    nodes.Test,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.CondExpr,
+    nodes.Keyword,
+)
+
+
+def read_mails(templates: Path, plan: Plan, faults: Faults) -> dict[str, MailSource]:
+    """Every mail below `templates/mail/`, framed by the layouts, with faults reported at file:line:column."""
+    folder = templates / "mail"
+    frames = {suffix: _frame(folder / f"layout{suffix}", faults, templates.parent) for suffix in (".mjml", ".txt")}
+    mails = {}
+    for path in sorted(each for each in folder.glob("*") if each.is_dir()):
+        texts = [_part(path / part, plan, faults, templates.parent) for part in PARTS]
+        if None not in texts:
+            subject, mjml, text = (part or "" for part in texts)
+            name = f"mail/{path.name}"
+            mails[name] = MailSource(name, subject.strip(), frames[".mjml"].replace(BODY, mjml), frames[".txt"].replace(BODY, text))
+    for suffix, frame in frames.items():
+        _check(frame, f"templates/mail/layout{suffix}", plan, faults)
+    return mails
+
+
+def _frame(path: Path, faults: Faults, root: Path) -> str:
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    if BODY not in text:
+        faults.add("E211", Place(str(path.relative_to(root))), marker=BODY)
+    return text
+
+
+def _part(path: Path, plan: Plan, faults: Faults, root: Path) -> str | None:
+    file = str(path.relative_to(root))
+    if not path.is_file():
+        faults.add("E208", Place(file), part=path.name)
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        faults.add("E112", Place(file), byte="")
+        return None
+    _check(text, file, plan, faults)
+    return text
+
+
+def _check(text: str, file: str, plan: Plan, faults: Faults) -> None:
+    try:
+        tree = ImmutableSandboxedEnvironment().parse(text)
+    except TemplateSyntaxError as error:
+        faults.add("E209", Place(file, error.lineno, 1), problem=error.message or "")
+        return
+    local = {node.name for loop in tree.find_all(nodes.For) for node in loop.target.find_all(nodes.Name)}
+    local |= {loop.target.name for loop in tree.find_all(nodes.For) if isinstance(loop.target, nodes.Name)}
+    for code, node, word, known in _wrong(tree, plan, local):
+        faults.add(code, _place(file, text, node, word), name=word, near=nearest(word, known), known=known)
+
+
+def _wrong(tree: nodes.Template, plan: Plan, local: set[str]) -> Iterator[tuple[str, nodes.Node, str, tuple[str, ...]]]:
+    names = (*plan.facts, *OBJECTS, "addressee")
+    for node in _all(tree):
+        if isinstance(node, nodes.Name) and node.name not in names and node.name not in local:
+            yield "E205", node, node.name, names
+        elif isinstance(node, nodes.Getattr) and not _known_part(node, local):
+            owner = node.node.name if isinstance(node.node, nodes.Name) else ""
+            yield "E205", node, node.attr, OBJECTS.get(owner, ())
+        elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
+            yield "E210", node, node.name, FILTERS
+        elif not isinstance(node, ALLOWED):
+            yield "E210", node, type(node).__name__.lower(), ()
+
+
+def _all(node: nodes.Node) -> Iterator[nodes.Node]:
+    yield node
+    for child in node.iter_child_nodes():
+        yield from _all(child)
+
+
+def _known_part(node: nodes.Getattr, local: set[str]) -> bool:
+    return isinstance(node.node, nodes.Name) and node.node.name not in local and node.attr in OBJECTS.get(node.node.name, ())
+
+
+def _place(file: str, text: str, node: nodes.Node, word: str) -> Place:
+    """Jinja2 knows the line only; the column is where the word first stands in it."""
+    lines = text.split("\n")
+    line = lines[node.lineno - 1] if 0 < node.lineno <= len(lines) else ""
+    return Place(file, node.lineno, max(line.find(word), 0) + 1)

@@ -1,0 +1,160 @@
+"""One world, one rule set, three readers: the SQL statement, the generated function, the oracle; and where they differ."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from engine.calendar import BusinessDays
+from engine.calendar import zone as zone_of
+from engine.facts.fold import Needs, fold_records
+from engine.records.lake import SCHEMA
+from engine.records.record import COLUMNS, Record
+from engine.rulebook.plan import Plan
+from engine.rulebook.python import compile_python
+from engine.rulebook.sql import Bound
+from engine.rulebook.statement import UNIT_COLUMNS, Question, Unit, statement
+
+from .oracle import Oracle
+from .rules import Plain
+from .worlds import World
+
+Key = tuple[str, ...]  # an account, or an account and a contact
+Answers = Mapping[Key, Mapping[str, Any]]
+Reached = Counter[tuple[str, str, str]]
+UNITS: tuple[Unit, ...] = ("account", "contact")
+ABSENT = "no row"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A name on which the three do not agree, for one unit."""
+
+    reader: str  # which form of statement or function
+    key: Key
+    name: str
+    found: Any
+    meant: Any
+
+
+def units(world: World, unit: Unit) -> dict[Key, list[Record]]:
+    """All records of each unit of which something is visible; a unit nobody has heard of has no answer."""
+    found: dict[Key, list[Record]] = {}
+    for account, records in world.accounts.items():
+        for record in records:
+            if unit == "account" or record.contact_id is not None:
+                found.setdefault(tuple(getattr(record, name) for name in UNIT_COLUMNS[unit]), []).append(record)
+        visible = {tuple(getattr(record, name) for name in UNIT_COLUMNS[unit]) for record in world.visible(account)}
+        for key in [key for key in found if key[0] == account and key not in visible]:
+            del found[key]
+    return found
+
+
+def meant(world: World, rules: Plain, unit: Unit, reached: Reached) -> Answers:
+    """What the design's prose says."""
+    answers = {}
+    for key, records in units(world, unit).items():
+        visible = [record for record in records if record.occurred_at <= world.instant and record.known_at <= world.instant]
+        answers[key] = Oracle(world, rules, visible, reached).answer()
+    return answers
+
+
+def business(world: World) -> BusinessDays:
+    return BusinessDays(world.weekdays, world.closed)
+
+
+def loaded(world: World) -> duckdb.DuckDBPyConnection:
+    """DuckDB with the world's records under the name the statement reads."""
+    rows = [{name: getattr(record, name) for name in COLUMNS} for records in world.accounts.values() for record in records]
+    connection = duckdb.connect()
+    connection.execute("SET threads = 2")
+    connection.register("records", pa.Table.from_pylist(rows, schema=SCHEMA))
+    return connection
+
+
+def asked(rules: Plain) -> tuple[str, ...]:
+    """Every name whose value all three can say."""
+    steps = [name for step in rules["steps"] for name in (f"at.{step}", f"done.{step}")]
+    named = [*(f"segment.{name}" for name in rules["segments"]), *(f"goal.{name}" for name in rules["goals"])]
+    return (*rules["facts"], "next_step", "stalled_days", *steps, *named)
+
+
+def by_sql(duck: duckdb.DuckDBPyConnection, world: World, plan: Plan, question: Question, *, ties: bool) -> Answers:
+    """What one statement says of all units."""
+    oldest = min((record.occurred_at for records in world.accounts.values() for record in records), default=0)
+    since = oldest if world.seed % 2 else 0
+    bound = Bound(world.instant, zone_of(world.zone), business(world), world.stale, ties, since)
+    cursor = duck.execute(statement(plan, question, bound).sql(dialect="duckdb"))
+    names = [each[0] for each in cursor.description]
+    width = len(UNIT_COLUMNS[question.unit])
+    return {row[:width]: dict(zip(names[width:], row[width:], strict=True)) for row in cursor.fetchall()}
+
+
+def by_python(world: World, plan: Plan, unit: Unit, *, all_columns: bool = True) -> Answers:
+    """What the generated function says of each unit, from a fold of that unit's records alone."""
+    place = zone_of(world.zone)
+    evaluator = compile_python(plan, place, business(world), all_columns=all_columns)
+    needs = Needs.of(evaluator.plan.accumulators(evaluator.columns))
+    answers = {}
+    for key, records in units(world, unit).items():
+        answer = evaluator.answer(fold_records(records, world.instant, needs, place), world.instant, world.stale)
+        rules = {f"rule.{name}": verdict for name, verdict in answer.rules.items()}
+        answers[key] = {**answer.columns, **rules, "excluded": answer.excluded}
+    return answers
+
+
+def differences(world: World, rules: Plain, plan: Plan, reached: Reached) -> list[Difference]:
+    """Every answer of an executor that is not the oracle's, for accounts and contacts."""
+    duck = loaded(world)
+    return [each for unit in UNITS for each in _unit_differences(duck, world, rules, plan, unit, reached)]
+
+
+def _unit_differences(
+    duck: duckdb.DuckDBPyConnection, world: World, rules: Plain, plan: Plan, unit: Unit, reached: Reached
+) -> Iterator[Difference]:
+    truth = meant(world, rules, unit, reached)
+    everything = Question(asked(rules), rules=True, unit=unit)
+    yield from _compared("sql", by_sql(duck, world, plan, everything, ties=True), truth)
+    yield from _compared("python", by_python(world, plan, unit), truth)
+    if not world.ties and unit == "account":
+        yield from _compared("sql without ties", by_sql(duck, world, plan, everything, ties=False), truth)
+    if world.seed % 4 == 0 and unit == "account":  # what a night asks: rules only, and no column that none of them reads
+        verdicts = {key: {name: value for name, value in answer.items() if _is_verdict(name)} for key, answer in truth.items()}
+        yield from _compared("sql, rules only", by_sql(duck, world, plan, Question(), ties=True), verdicts)
+        yield from _compared("python, rules only", by_python(world, plan, unit, all_columns=False), verdicts)
+
+
+def _is_verdict(name: str) -> bool:
+    return name == "excluded" or name.startswith("rule.")
+
+
+def _compared(reader: str, found: Answers, truth: Answers) -> Iterator[Difference]:
+    for key in sorted(found.keys() | truth.keys()):
+        if key not in found or key not in truth:
+            yield Difference(reader, key, "*", found.get(key, ABSENT), truth.get(key, ABSENT))
+            continue
+        for name, value in truth[key].items():
+            if not _same(found[key][name], value):
+                yield Difference(reader, key, name, found[key][name], value)
+
+
+def _same(found: object, value: object) -> bool:
+    """Equal and of one type: 1 is not true."""
+    return type(found) is type(value) and found == value
+
+
+def told(world: World, rules: Plain, found: Sequence[Difference]) -> str:
+    """The first difference with all one needs to see it again."""
+    first = found[0]
+    kind, _, rest = first.name.partition(".")
+    plain = rules["rules"].get(rest) if kind == "rule" else rules["segments"].get(rest) if kind == "segment" else rules["facts"].get(first.name)
+    records = "\n".join(f"    {record}" for record in sorted(world.visible(first.key[0]), key=lambda record: record.occurred_at))
+    return (
+        f"seed {world.seed}: {len(found)} differences, in {sorted({(each.reader, each.name) for each in found})[:12]}\n"
+        f"  {first.reader} says {first.name} = {first.found!r} for {first.key}, meant is {first.meant!r}\n"
+        f"  written: {plain}\n  route: {rules['route']} {rules['steps']}\n"
+        f"  {world.zone}, instant {world.instant}, today {world.today}, stale {set(world.stale)}\n{records}"
+    )

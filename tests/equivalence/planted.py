@@ -1,0 +1,175 @@
+"""Bugs as people make them, each planted into one executor by a small change of what it renders."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import pytest
+from sqlglot import exp
+
+from engine.calendar import BusinessDays, Zone
+from engine.facts import algebra as a
+from engine.rulebook import python, sql, statement
+from engine.rulebook.plan import Column, Plan
+
+from . import comparison
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+@dataclass(frozen=True)
+class Bug:
+    name: str
+    executor: str  # "sql" or "python"
+    plant: Plant
+
+
+# --- in the statement -------------------------------------------------------------------------------------------------
+
+
+def off_by_one_day(patch: pytest.MonkeyPatch) -> None:
+    """A window of N days begins one day too early."""
+    honest = sql.within
+    patch.setattr(sql, "within", lambda oldest, newest, bound: honest(oldest + 1, newest, bound))
+
+
+def missing_as_false(patch: pytest.MonkeyPatch) -> None:
+    """A comparison with a missing value is false, not unknown."""
+    honest = sql.Renderer.truth
+
+    def truth(self: sql.Renderer, node: a.Truth) -> exp.Expression:
+        rendered = honest(self, node)
+        return exp.Coalesce(this=rendered, expressions=[exp.false()]) if isinstance(node, a.Compare) else rendered
+
+    patch.setattr(sql.Renderer, "truth", truth)
+
+
+def wrong_tie(patch: pytest.MonkeyPatch) -> None:
+    """Two values of one instant go by `source_id` alone, without the source before it."""
+    honest = sql._latest
+
+    def latest(node: a.Latest, bound: sql.Bound) -> exp.Expression:
+        rendered = honest(node, bound)
+        for key in rendered.find_all(exp.Tuple):
+            key.set("expressions", [part for part in key.expressions if part.name != "source"])
+        return rendered
+
+    patch.setattr(sql, "_latest", latest)
+
+
+def cleared_value_skipped(patch: pytest.MonkeyPatch) -> None:
+    """A cleared value is passed over like a NULL, so the older value comes back."""
+    honest = sql._latest
+
+    def latest(node: a.Latest, bound: sql.Bound) -> exp.Expression:
+        rendered = honest(node, bound)
+        for where in rendered.find_all(exp.Where):
+            where.set("this", exp.and_(where.this, sql.compare(exp.NEQ, sql.column("value"), sql.literal(""))))
+        return rendered
+
+    patch.setattr(sql, "_latest", latest)
+
+
+def known_at_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A record counts from when it happened, though nobody knew of it yet."""
+    honest = statement.visible
+
+    def without(node: exp.Expression) -> exp.Expression:
+        return exp.true() if isinstance(node, exp.LTE) and node.this.name == "known_at" else node
+
+    patch.setattr(statement, "visible", lambda bound, unit: honest(bound, unit).transform(without))
+
+
+def offset_of_the_wrong_side(patch: pytest.MonkeyPatch) -> None:
+    """After a change of the clock the offset from before it goes on."""
+    honest = sql.day_of
+
+    def day_of(instant: exp.Expression, bound: sql.Bound) -> exp.Expression:
+        place = bound.zone
+        late = Zone(place.name, place.starts, (*place.offsets[:1], *place.offsets[:-1]))
+        return honest(instant, replace(bound, zone=late))
+
+    for module in (sql, statement):
+        patch.setattr(module, "day_of", day_of)
+
+
+# --- in the generated function ----------------------------------------------------------------------------------------
+
+
+def two_valued_not(patch: pytest.MonkeyPatch) -> None:
+    """What is not true is false: the opposite of unknown becomes true."""
+    honest = python.Writer._either
+
+    def either(self: python.Writer, node: a.Truth, *, wanted: bool) -> str:
+        if isinstance(node, a.Not):
+            return f"(not {self.true(node.inner)})" if wanted else self.true(node.inner)
+        return honest(self, node, wanted=wanted)
+
+    patch.setattr(python.Writer, "_either", either)
+
+
+def stale_source_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A source that stopped is believed like any other."""
+    patch.setattr(python.Writer, "_any_stale", lambda self, sources: "False")
+
+
+def closed_at_the_same_instant(patch: pytest.MonkeyPatch) -> None:
+    """An item closed at the instant of its opening stays open: every closing comes a microsecond too early."""
+    honest = python.count_open
+    Times = Mapping[str, Iterable[int]]
+
+    def count_open(opened: Times | None, closed: Times | None, until: int, since_day: int | None, day_of: Callable[[int], int]) -> int:
+        early = {key: [at - 1 for at in times] for key, times in (closed or {}).items()}
+        return honest(opened, early, until, since_day, day_of)
+
+    patch.setattr(python, "count_open", count_open)
+
+
+def holidays_counted(patch: pytest.MonkeyPatch) -> None:
+    """Holidays count as business days."""
+    honest = python._business_lookup
+    patch.setattr(python, "_business_lookup", lambda days, today: honest(BusinessDays(days.weekdays), today))
+
+
+def first_step_not_proven(patch: pytest.MonkeyPatch) -> None:
+    """Records of later steps say nothing about the first: its own record must be there."""
+    honest = comparison.compile_python
+
+    def own_record_only(each: Column) -> Column:
+        if not (each.name.startswith("at.") and isinstance(each.node, a.Case)):
+            return each
+        return replace(each, node=each.node.rows[0][1])
+
+    def compile_python(plan: Plan, place: Zone, business: BusinessDays, *, all_columns: bool) -> python.Evaluator:
+        columns = tuple(own_record_only(each) for each in plan.columns)
+        return honest(replace(plan, columns=columns), place, business, all_columns=all_columns)
+
+    patch.setattr(comparison, "compile_python", compile_python)
+
+
+def unknown_row_ends_a_table(patch: pytest.MonkeyPatch) -> None:
+    """A decision table stops at a row it cannot judge, although that row is only to be passed over."""
+    honest = python.Writer.value
+
+    def value(self: python.Writer, node: a.Value) -> str:
+        if isinstance(node, a.Case) and isinstance(node.otherwise, a.Const) and node.otherwise.value is not None:
+            stops = [row for truth, then in node.rows for row in ((truth, then), (a.IsUnknown(truth), a.Const(None)))]
+            return honest(self, replace(node, rows=tuple(stops)))
+        return honest(self, node)
+
+    patch.setattr(python.Writer, "value", value)
+
+
+BUGS = (
+    Bug("off_by_one_day", "sql", off_by_one_day),
+    Bug("missing_as_false", "sql", missing_as_false),
+    Bug("wrong_tie", "sql", wrong_tie),
+    Bug("cleared_value_skipped", "sql", cleared_value_skipped),
+    Bug("known_at_ignored", "sql", known_at_ignored),
+    Bug("offset_of_the_wrong_side", "sql", offset_of_the_wrong_side),
+    Bug("two_valued_not", "python", two_valued_not),
+    Bug("stale_source_ignored", "python", stale_source_ignored),
+    Bug("closed_at_the_same_instant", "python", closed_at_the_same_instant),
+    Bug("holidays_counted", "python", holidays_counted),
+    Bug("first_step_not_proven", "python", first_step_not_proven),
+    Bug("unknown_row_ends_a_table", "python", unknown_row_ends_a_table),
+)

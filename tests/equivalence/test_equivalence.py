@@ -1,0 +1,116 @@
+"""The same answer from both executors and from a naive reading of the design; and proof that a difference would be seen."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from random import Random
+
+import pytest
+
+from engine.calendar import zone as zone_of
+from engine.facts.fold import Fold, Needs, dump, fold_records, parse
+from engine.rulebook.python import compile_python
+
+from .comparison import Reached, business, differences, told
+from .planted import BUGS, Bug
+from .rules import compiled, random_rules
+from .worlds import World, random_world
+
+WORLDS = int(os.environ.get("EQUIVALENCE_WORLDS", "48"))
+ACCOUNTS = 120
+SMALL = 50  # accounts of a world in which a planted bug is looked for
+PATIENCE = 12  # worlds within which every planted bug must be seen
+
+THREE = ("true", "false", "unknown")
+KNOWN = ("known", "unknown")
+FACTS = (
+    *(f"attribute {kind}" for kind in ("enum", "tags", "number", "date", "bool", "text")),
+    *("count", "count ending_days_ago", "active_days", "active_days ending_days_ago", "active_days over 60 days"),
+    *("days_since", "days_since or_since", "days_since business", "days_until", "days_until business"),
+    *("open_items", "open_items open_at_least", "open_items opened_within_days", "table", "table on table or route"),
+    *("next_step", "stalled_days calendar", "stalled_days business"),
+)
+COMPARISONS = (
+    *("is", "is_not", "in", "not_in", "at_least", "at_most", "between", "includes", "excludes"),
+    *("known true", "known false", "done includes", "done excludes", "any"),
+)
+EXPECTED = {
+    *(("fact", label, word) for label in FACTS for word in KNOWN),
+    *(("comparison", label, word) for label in COMPARISONS for word in THREE),
+    *(("rule", label, word) for label in ("when/unless", "excluded", "segment") for word in THREE),
+    *(("route", "needed_when", word) for word in THREE),
+    *(("route", label, word) for label in ("first step proven by later", "progress_by is the newest") for word in ("true", "false")),
+    *{("route", "optional", "false"), ("route", "complete", "true")},
+}
+
+
+def test_sql_python_and_the_design_agree_on_every_account() -> None:
+    """Every fact, step, segment, goal, rule and exclusion, of every account and contact, in every world."""
+    reached: Reached = Counter()
+    for seed in range(WORLDS):
+        world, rules = random_world(seed, ACCOUNTS), random_rules(seed)
+        found = differences(world, rules, compiled(rules), reached)
+        assert not found, told(world, rules, found)
+    print(_table_of(reached))
+    assert not EXPECTED - set(reached), "never reached"
+
+
+def _table_of(reached: Reached) -> str:
+    """How often each primitive, comparison and verdict was met."""
+    lines = [f"{WORLDS} worlds of {ACCOUNTS} accounts"]
+    for group, label in sorted({(group, label) for group, label, _ in reached}):
+        words = [word for word in (*THREE, "known") if (group, label, word) in reached]
+        lines.append(f"{group:<11}{label:<34}" + "".join(f"{word} {reached[group, label, word]:<10}" for word in words))
+    return "\n".join(lines)
+
+
+def test_a_fold_does_not_depend_on_order_on_steps_or_on_being_stored() -> None:
+    """Shuffled, made earlier and moved on, or written to JSON and read back: one fold, one text, one answer."""
+    for seed in range(0, WORLDS, 4):
+        world, plan = random_world(seed, ACCOUNTS), compiled(random_rules(seed))
+        evaluator = compile_python(plan, zone_of(world.zone), business(world))
+        needs = Needs.of(plan.accumulators(plan.columns))
+        for account in world.accounts:
+            once = fold_records(world.accounts[account], world.instant, needs, zone_of(world.zone))
+            answer = evaluator.answer(once, world.instant, world.stale)
+            for other in _other_folds(world, account, needs):
+                assert other == once, (seed, account)
+                assert dump(other) == dump(once), (seed, account)
+                assert evaluator.answer(other, world.instant, world.stale) == answer, (seed, account)
+
+
+def _other_folds(world: World, account: str, needs: Needs) -> Iterator[Fold]:
+    """The same records by other ways."""
+    place, records = zone_of(world.zone), list(world.accounts[account])
+    yield parse(dump(fold_records(records, world.instant, needs, place)))
+    Random(world.seed).shuffle(records)
+    yield fold_records(records, world.instant, needs, place)
+    grown = parse(dump(fold_records(records, world.earlier, needs, place)))
+    grown.advance(world.instant, needs, place)
+    yield grown
+    half = len(records) // 2
+    joined = fold_records(records[:half], world.earlier, needs, place)
+    joined.later += records[half:]  # records that arrived since, as dispatch takes them in
+    joined.advance(world.instant, needs, place)
+    yield joined
+
+
+@pytest.mark.parametrize("bug", [pytest.param(bug, id=bug.name) for bug in BUGS])
+def test_a_planted_bug_is_seen(bug: Bug, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison that is silent otherwise accuses the executor with the bug, and nobody else, within a few worlds."""
+    bug.plant(monkeypatch)
+    for seed in range(PATIENCE):
+        world, rules = random_world(seed, SMALL), random_rules(seed)
+        found = differences(world, rules, compiled(rules), Counter())
+        assert {each.reader.split(",")[0].split()[0] for each in found} <= {bug.executor}, told(world, rules, found)
+        if found:
+            print(f"{bug.name}: {len(found)} differences in world {seed + 1}")
+            return
+    pytest.fail(f"{bug.name} was not seen in {PATIENCE} worlds")
+
+
+def test_without_a_bug_the_same_worlds_are_silent() -> None:
+    for seed in range(PATIENCE):
+        world, rules = random_world(seed, SMALL), random_rules(seed)
+        found = differences(world, rules, compiled(rules), Counter())
+        assert not found, told(world, rules, found)

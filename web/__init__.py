@@ -1,0 +1,1 @@
+"""The HTTP door. It asks the pipeline and answers; it decides nothing."""

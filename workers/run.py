@@ -1,0 +1,66 @@
+"""Runs a worker process: a Celery consumer that sends, and beside it a sweeper, so that nothing depends on a message arriving."""
+
+import logging
+import os
+import signal
+import socket
+from threading import Event, Thread
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from engine.pipeline.dispatch import Worker
+from engine.pipeline.ops import open_work, sign_of_life
+from engine.pipeline.sweep import sweep
+from engine.pipeline.system import System
+from workers.app import make_app, ring
+from workers.tasks import register
+
+log = logging.getLogger("banso.worker")
+IDLE_ROUNDS = 2  # sweeps without anything to do before a worker that may leave does
+
+
+def run_worker(system: System, queues: list[str], *, until_idle: bool = False) -> None:
+    """Consume the queues until told to stop; with `until_idle`, until nothing is due."""
+    app = make_app(system.config)
+    worker = Worker(system, worker_name())
+    register(app, worker)
+    stop = Event()
+    sweeper = Thread(target=_sweep_on, args=(system, app, worker.name, stop), kwargs={"until_idle": until_idle}, name="sweeper", daemon=True)
+    sweeper.start()
+    consumer = app.Worker(
+        pool="solo", queues=queues, loglevel="WARNING", without_gossip=True, without_mingle=True, without_heartbeat=True, hostname=worker.name
+    )
+    try:
+        consumer.start()
+    finally:
+        stop.set()
+        sweeper.join(timeout=5)
+        worker.close()
+
+
+def worker_name() -> str:
+    """Names the process, so that a lease tells who holds it."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def _sweep_on(system: System, app: Celery, name: str, stop: Event, *, until_idle: bool) -> None:
+    idle = 0
+    while not stop.is_set():
+        sign_of_life(system, name)
+        found = sweep_once(system, app)
+        idle = 0 if found or open_work(system) else idle + 1
+        if until_idle and idle >= IDLE_ROUNDS:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        stop.wait(min(system.config.sweep_seconds, 0.2) if until_idle else system.config.sweep_seconds)
+
+
+def sweep_once(system: System, app: Celery) -> bool:
+    """One sweep; a broker that is away only delays. Returns whether anything was moved."""
+    try:
+        found = sweep(system, lambda channel, ids: ring(app, channel, ids))
+    except (OperationalError, OSError) as problem:
+        log.warning("broker away, sweeping goes on: %s", problem)
+        return True
+    return bool(found.rung or found.released or found.unknown or found.expired)

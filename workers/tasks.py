@@ -1,0 +1,13 @@
+"""Tasks: ids in, nothing out. The ledger knows what is due and what became of it."""
+
+from celery import Celery
+
+from engine.pipeline.dispatch import Worker, dispatch
+
+
+def register(app: Celery, worker: Worker) -> None:
+    """Bind the tasks to one worker process's connections."""
+
+    @app.task(name="dispatch")
+    def _dispatch(ids: list[str]) -> None:
+        dispatch(worker, ids)
