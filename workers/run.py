@@ -3,10 +3,13 @@
 import logging
 import os
 import signal
+import secrets
 import socket
+import warnings
 from threading import Event, Thread
 
 from celery import Celery
+from celery.exceptions import SecurityWarning
 from kombu.exceptions import OperationalError
 
 from engine.pipeline.dispatch import Worker
@@ -22,6 +25,8 @@ IDLE_ROUNDS = 2  # sweeps without anything to do before a worker that may leave 
 
 def run_worker(system: System, queues: list[str], *, until_idle: bool = False) -> None:
     """Consume the queues until told to stop; with `until_idle`, until nothing is due."""
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # Celery warns of root; messages are JSON ids, nothing is unpickled
+    logging.getLogger("kombu").setLevel(logging.ERROR)  # a broker of files has no host name, and kombu says so each time
     app = make_app(system.config)
     worker = Worker(system, worker_name())
     register(app, worker)
@@ -29,7 +34,7 @@ def run_worker(system: System, queues: list[str], *, until_idle: bool = False) -
     sweeper = Thread(target=_sweep_on, args=(system, app, worker.name, stop), kwargs={"until_idle": until_idle}, name="sweeper", daemon=True)
     sweeper.start()
     consumer = app.Worker(
-        pool="solo", queues=queues, loglevel="WARNING", without_gossip=True, without_mingle=True, without_heartbeat=True, hostname=worker.name
+        pool="solo", queues=queues, loglevel="WARNING", without_gossip=True, without_mingle=True, without_heartbeat=True, hostname=worker.name, quiet=True
     )
     try:
         consumer.start()
@@ -40,8 +45,8 @@ def run_worker(system: System, queues: list[str], *, until_idle: bool = False) -
 
 
 def worker_name() -> str:
-    """Names the process, so that a lease tells who holds it."""
-    return f"{socket.gethostname()}-{os.getpid()}"
+    """Names the process once in the world: a container that starts again has the same host name and pid."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
 
 
 def _sweep_on(system: System, app: Celery, name: str, stop: Event, *, until_idle: bool) -> None:

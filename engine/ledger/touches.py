@@ -132,6 +132,12 @@ def message_of(connection: Connection, touch_id: str) -> bytes | None:
     return bytes(body) if body is not None else None
 
 
+def messages_of(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
+    """The bytes already written for these touches."""
+    rows = connection.execute(select(messages.c.touch_id, messages.c.body).where(messages.c.touch_id.in_(ids)))
+    return {touch_id: bytes(body) for touch_id, body in rows}
+
+
 def imbalance(connection: Connection) -> list[tuple[str, int, int]]:
     """(rule, won decisions, touches) where the books do not balance; empty when they do."""
     won = dict(

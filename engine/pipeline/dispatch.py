@@ -7,11 +7,11 @@ most eight touches of which nobody can tell.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event, Thread
 from typing import Any
 
-from engine.calendar import HOUR, SECOND
+from engine.calendar import HOUR, MINUTE, SECOND
 from engine.channels import CHANNELS
 from engine.channels.letter import Channel, Letter, Occasion, Reply, Transport, Unwritable
 from engine.channels.mail.transport import open_transport
@@ -43,6 +43,13 @@ class Worker:
     name: str
     _transports: list[Transport] = field(default_factory=list)
     _channels: dict[tuple[str, str], Channel] = field(default_factory=dict)
+    _stale: tuple[int, frozenset[str]] | None = None
+
+    def stale(self, workspace: Workspace, now: int) -> frozenset[str]:
+        """The stale sources, asked anew once a minute: freshness is counted in hours."""
+        if self._stale is None or not 0 <= now - self._stale[0] < MINUTE:
+            self._stale = (now, stale_at(self.system, workspace, now))
+        return self._stale[1]
 
     def transport(self, index: int) -> Transport:
         while len(self._transports) <= index:
@@ -136,17 +143,18 @@ def _recheck(worker: Worker, wave: Sequence[Touch]) -> list[Verdict]:
     """Judge each touch again by today's rules on its stored fold plus what arrived since."""
     system, workspace = worker.system, worker.system.workspace
     now = system.clock.now()
-    stale = stale_at(system, workspace, now)
+    stale, evaluator = worker.stale(workspace, now), system.evaluator(workspace)
     folds = _folds(system, workspace, wave, now)
-    evaluator = system.evaluator(workspace)
     judged = [Judged(touch.account_id, folds[touch.id], evaluator.answer(folds[touch.id], now, stale)) for touch in wave]
+    with system.ledger.read() as connection:
+        standings = read_standings(connection, workspace, judged, now)
+        kept = ledger_touches.messages_of(connection, [touch.id for touch in wave])
     verdicts = []
     for touch, each in zip(wave, judged, strict=True):
-        with system.ledger.read() as connection:
-            standing = read_standings(connection, workspace, [each], now, but=frozenset({touch.id}))[touch.account_id]
-            kept = ledger_touches.message_of(connection, touch.id)
-        change = _stopped(workspace, touch, standing, now)
-        verdicts.append(Verdict(touch, change=change) if change else _written(worker, workspace, touch, each, now, kept))
+        account = standings[touch.account_id]
+        others = [past for past in account.touches if past.id != touch.id]
+        change = _stopped(workspace, touch, replace(account, answer=each.answer, touches=others), now)
+        verdicts.append(Verdict(touch, change=change) if change else _written(worker, workspace, touch, each, now, kept.get(touch.id)))
     return verdicts
 
 

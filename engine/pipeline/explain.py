@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from engine.channels import CHANNELS
 from engine.channels.letter import Occasion
 from engine.decision.arbitrate import Decision, decide
@@ -108,13 +106,9 @@ def _decide(system: System, workspace: Workspace, judged: Judged, instant: int) 
     """What the gates and the order would say now; touches decided after the instant are not seen."""
     matched = [rule for rule, verdict in judged.answer.rules.items() if verdict is True]
     with system.ledger.read() as connection:
-        standing = read_standings(connection, workspace, [judged], instant, but=_later_touches(connection, judged.account_id, instant))[judged.account_id]
+        standing = read_standings(connection, workspace, [judged], instant, before=instant)[judged.account_id]
     candidates = [candidate_of(workspace, rule, dict(judged.answer.columns), instant) for rule in matched]
     return decide(candidates, standing, workspace.order)
-
-
-def _later_touches(connection: Connection, account: str, instant: int) -> frozenset[str]:
-    return frozenset(touch.id for touch in ledger_touches.touches_of(connection, [account]) if touch.decided_at >= instant)
 
 
 def _stored(system: System, workspace: Workspace, account: str, instant: int) -> dict[str, tuple[str, str | None]]:

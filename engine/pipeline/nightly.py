@@ -157,9 +157,9 @@ def _row(decision: Decision, standing: Standing, slot: Slot, workspace: Workspac
 
 
 def read_standings(
-    connection: Connection, workspace: Workspace, judged: Sequence[Judged], instant: int, *, but: frozenset[str] = frozenset()
+    connection: Connection, workspace: Workspace, judged: Sequence[Judged], instant: int, *, before: int | None = None
 ) -> dict[str, Standing]:
-    """What the gates need of each account; touches named in `but` are left out (the re-check ignores the touch itself)."""
+    """What the gates need of each account; with `before`, only touches decided before that instant, as a past night saw them."""
     accounts = [each.account_id for each in judged]
     recipients = {each.account_id: main_contact(each.fold) for each in judged}
     addresses = [recipient.address for recipient in recipients.values() if recipient is not None and recipient.address is not None]
@@ -176,7 +176,7 @@ def read_standings(
             pauses=pauses,
             suppressed=suppressed,
             excluded_by_list=each.account_id in workspace.excluded_accounts,
-            touches=[past_touch(touch, workspace) for touch in counted.get(each.account_id, []) if touch.id not in but],
+            touches=[past_touch(touch, workspace) for touch in counted.get(each.account_id, []) if before is None or touch.decided_at < before],
         )
         for each in judged
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from engine.channels import CHANNELS
-from engine.clock import Clock
+from engine.clock import Clock, monotonic_seconds
 from engine.config import Config
 from engine.errors import BansoError, Fault
 from engine.ledger import records as ledger_records
@@ -18,6 +18,9 @@ from engine.records.lake import DuckSettings, attach, connect, tail_table
 from engine.rulebook.python import Evaluator, compile_python
 from engine.workspace.load import content_hash, load_workspace
 from engine.workspace.model import Workspace
+
+
+LOOK_SECONDS = 1.0  # how often the workspace's files are looked at for changes
 
 
 @dataclass
@@ -29,6 +32,7 @@ class System:
     faults: tuple[Fault, ...] = ()
     _workspace: Workspace | None = None
     _seen_hash: str = ""
+    _looked_at: float = 0.0
     _evaluators: dict[str, Evaluator] = field(default_factory=dict)
 
     @cached_property
@@ -46,12 +50,18 @@ class System:
     @property
     def workspace(self) -> Workspace:
         """The newest good workspace. Raises BansoError only if there never was one."""
+        if self._workspace is None or monotonic_seconds() - self._looked_at > LOOK_SECONDS:
+            self._look()
+        assert self._workspace is not None
+        return self._workspace
+
+    def _look(self) -> None:
+        """Load the files again if any of them changed."""
         root = self.config.workspace
         digest = content_hash(root) if (root / "rules").is_dir() else ""
         if self._workspace is None or digest != self._seen_hash:
             self._reload(root, digest)
-        assert self._workspace is not None
-        return self._workspace
+        self._looked_at = monotonic_seconds()
 
     def _reload(self, root: Path, digest: str) -> None:
         try:

@@ -57,7 +57,7 @@ def properties_of(types: Mapping[str, str]) -> str:
     """Properties as JSON text; a struct or map becomes JSON, JSON's null is nothing."""
     kind = types.get("properties", "VARCHAR")
     given = text_of("properties", {**types, "properties": "VARCHAR"} if "properties" in types else types)
-    text = given if kind in {"VARCHAR", "JSON"} else f"CASE WHEN properties IS NOT NULL THEN to_json(properties)::VARCHAR END"
+    text = given if kind in {"VARCHAR", "JSON"} else "CASE WHEN properties IS NOT NULL THEN to_json(properties)::VARCHAR END"
     return f"nullif(nullif(trim({text}), ''), 'null')"
 
 

@@ -48,7 +48,7 @@ def _fetch(conn: DuckDBPyConnection, request: SourceRequest, url: str, since: in
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as database:
         result = database.execution_options(stream_results=True, yield_per=BATCH_ROWS).execute(statement, parameters)
-        names = [name.lower() for name in result.keys()]
+        names = [name.lower() for name in result.keys()]  # noqa: SIM118  a result is no dict
         check_columns(request.sql_file, names)
         columns = ", ".join(f'"{name}" VARCHAR' for name in names)
         conn.execute(f"CREATE OR REPLACE TEMP TABLE banso_rows ({columns}, {ROW} BIGINT)")

@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import re
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -13,6 +15,9 @@ from engine.records.files import opened
 from engine.records.intake import Reason, Refusal
 from engine.records.lines import Input, lines_with_text
 from engine.records.readers import Reader, quoted
+
+DEEPEST = 100  # DuckDB stops at 128, counting its own
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 
 
 def without_bad_lines(
@@ -45,10 +50,25 @@ def _bad_lines(conn: DuckDBPyConnection, file: Path) -> frozenset[int]:
     objects = f"SELECT row_number() OVER () AS n, json FROM read_ndjson_objects({quoted(str(file))}, ignore_errors = true)"
     try:
         found = conn.execute(f"SELECT n FROM ({objects}) WHERE json IS NULL OR json_type(json) <> 'OBJECT'").fetchall()
-    except duckdb.Error:  # what DuckDB cannot even cut into lines is reported as it said it the first time
-        return frozenset()
-    lines = lines_with_text(file)
-    return frozenset(lines[number - 1] for (number,) in found)
+    except duckdb.Error:
+        found = []
+    if found:
+        lines = lines_with_text(file)
+        return frozenset(lines[number - 1] for (number,) in found)
+    with opened(file) as stream:  # an object nested too deep is one for DuckDB until it looks inside, and then it stops
+        return frozenset(number for number, line in enumerate(stream, 1) if line.strip() and not _is_object(line))
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return _depth(line) <= DEEPEST and isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _depth(line: bytes) -> int:
+    marks = accumulate(1 if mark in b"[{" else -1 for mark in STRING.sub(b"", line) if mark in b"[{]}")
+    return max(marks, default=0)
 
 
 def _copy_without(source: BinaryIO, target: BinaryIO, bad: frozenset[int]) -> Mapping[int, bytes]:

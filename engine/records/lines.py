@@ -5,6 +5,7 @@ A line is given only when everything counts up: records in the file = heading + 
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -17,6 +18,8 @@ from engine.records.files import opened
 from engine.records.query import FILE_SHIFT, READER_SHIFT
 from engine.records.readers import Reader, quoted
 
+LONGEST_LINE = 1 << 24  # bytes; DuckDB allows 2 MB, and a dump in one field may be longer
+TYPES = re.compile(r",\s*(?:columns|types|dtypes|column_types)\s*=\s*(?:\{[^}]*\}|\[[^\]]*\])", re.IGNORECASE)
 Place = tuple[str, int | None]
 
 
@@ -103,7 +106,10 @@ class Lines:
 
 
 def tolerance(reader: Reader) -> str:
-    return ", ignore_errors = true" if reader.is_csv and "ignore_errors" not in reader.options.lower() else ""
+    """Options with which DuckDB passes over what it rejected the first time, and takes the lines it took then."""
+    given = reader.options.lower()
+    options = {"ignore_errors": "true", "max_line_size": str(LONGEST_LINE)} if reader.is_csv else {}
+    return "".join(f", {name} = {value}" for name, value in options.items() if name not in given)
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,8 @@ class Dialect:
 
 def dialect_of(conn: DuckDBPyConnection, reader: Reader, file: Path) -> Dialect | None:
     """What DuckDB takes the file for; None if it cannot tell or if comments stand between the rows."""
-    sniff = f"SELECT Delimiter, Quote, Escape, Comment, SkipRows + HasHeader::INT FROM sniff_csv({quoted(str(file))}{reader.options}{tolerance(reader)})"
+    options = TYPES.sub("", reader.options) + tolerance(reader)  # the sniffer refuses a type that one bad row does not have
+    sniff = f"SELECT Delimiter, Quote, Escape, Comment, SkipRows + HasHeader::INT FROM sniff_csv({quoted(str(file))}{options})"
     try:
         found = conn.execute(sniff).fetchall()
     except duckdb.Error:

@@ -140,7 +140,7 @@ def edit(query: Query, call: Callable[[int], str], *, with_rows: bool) -> Edited
     """The query with every reader written as `call` says; with rows, each row carries its place as the column `banso_row`."""
     edits: list[tuple[int, int, str]] = []
     for index, reader in enumerate(query.readers):
-        name = f" AS \"{reader.alias}\"" if reader.alias else ""
+        name = f' AS "{reader.alias}"' if reader.alias else ""
         spot = query.rows_from.get(index) if with_rows else None
         if spot is None:
             edits.append((reader.start, reader.end, call(index) + (name if reader.function != reader.alias else "")))

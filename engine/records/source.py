@@ -15,11 +15,12 @@ from engine.errors import BansoError, Fault, Place, refuse
 from engine.records.files import check_readable, files_named, state_of, whole_lines
 from engine.records.intake import FileState, Reason, Refusal, SourceRequest, Staged, Unfinished
 from engine.records.json_lines import without_bad_lines
-from engine.records.lines import Input, Lines
+from engine.records.lines import LONGEST_LINE, Input, Lines
 from engine.records.query import ROW, Edited, Query, edit, read_query
 from engine.records.staging import SELECTABLE, RefusedRow, drop_work, empty_staged, stage_rows
 
 REJECTS = ", store_rejects = true, rejects_table = 'banso_rejects', rejects_scan = 'banso_reject_scans'"
+LONG_LINES = f", max_line_size = {LONGEST_LINE}"  # not from the start, as DuckDB's buffers are sixteen such lines
 REQUIRED = (("account_id",), ("occurred_at",), ("event", "field"))
 SETTINGS = {"TimeZone": "'UTC'", "python_enable_replacements": "false", "errors_as_json": "true"}
 
@@ -69,6 +70,7 @@ class _Reading:
     request: SourceRequest
     data: Path
     query: Query
+    csv_options: str = REJECTS
 
     def stage(self, named: Sequence[Sequence[str]], files: tuple[FileState, ...]) -> Staged:
         inputs, unfinished = self._inputs(named)
@@ -108,19 +110,19 @@ class _Reading:
         return Input(path, file)
 
     def _run(self, inputs: list[list[Input]]) -> tuple[list[list[Input]], tuple[Refusal, ...]]:
-        """Fill `banso_rows`; lines of JSON that are none are taken out only after DuckDB has stumbled over one."""
+        """Fill `banso_rows`. Only after DuckDB has stumbled, lines that are no JSON are taken out and long lines of a CSV allowed."""
         try:
             self._select(inputs)
         except duckdb.Error as error:
-            cleaned, refusals = without_bad_lines(self.conn, self.query.readers, inputs, self.request.scratch / "clean")
-            if not refusals:
-                raise self._fault(error, self._edited(inputs, with_rows=False), inputs) from error
+            if not _is_about_data(error):
+                raise self._fault(error, inputs) from error
         else:
             return inputs, ()
+        cleaned, refusals = without_bad_lines(self.conn, self.query.readers, inputs, self.request.scratch / "clean")
         try:
-            self._select(cleaned)
+            replace(self, csv_options=REJECTS + LONG_LINES)._select(cleaned)
         except duckdb.Error as error:
-            raise self._fault(error, self._edited(cleaned, with_rows=False), cleaned) from error
+            raise self._fault(error, cleaned) from error
         return cleaned, refusals
 
     def _select(self, inputs: Sequence[Sequence[Input]]) -> None:
@@ -150,8 +152,8 @@ class _Reading:
     def _call(self, index: int, inputs: Sequence[Sequence[Input]]) -> str:
         reader = self.query.readers[index]
         options = reader.options.lower()
-        keeps_rejects = reader.is_csv and not any(name in options for name in ("ignore_errors", "store_rejects", "rejects_"))
-        extra = REJECTS if keeps_rejects else ""
+        own = any(name in options for name in ("ignore_errors", "store_rejects", "rejects_", "max_line_size"))
+        extra = self.csv_options if reader.is_csv and not own else ""
         if reader.is_json_lines and "columns" not in options and "sample_size" not in options:
             extra = ", sample_size = -1"  # else a value of another type after the sample stops the whole source
         return reader.call([entry.file for entry in inputs[index]], extra)
@@ -174,21 +176,25 @@ class _Reading:
         path, line = lines.of_record(file, record)
         return Refusal(Reason.STRUCTURE, json.dumps({"text": text}, ensure_ascii=False), path, line, problem)
 
-    def _fault(self, error: duckdb.Error, edited: Edited, inputs: Sequence[Sequence[Input]]) -> BansoError:
+    def _fault(self, error: duckdb.Error, inputs: Sequence[Sequence[Input]]) -> BansoError:
         """DuckDB's error where it belongs: at a damaged file, or at the place in the SQL with the nearest name it knows."""
         said = _said(error)
         problem = said["exception_message"].split("\nCandidate bindings")[0].split("\nDid you mean")[0].split("\n")[0]
         for entry in (entry for entries in inputs for entry in entries):
             if str(entry.file) in problem:
                 return refuse("E603", entry.path, problem=problem.replace(str(entry.file), entry.path))
-        near = get_close_matches(said.get("name", ""), said.get("candidates", "").split(","), n=1)
-        return refuse("E604", self._place_of(said, edited), problem=problem, near=near[0] if near else None)
+        near = get_close_matches(said.get("name", ""), filter(None, said.get("candidates", "").split(",")), n=1)
+        return refuse("E604", self._place_of(said, self._edited(inputs, with_rows=False)), problem=problem, near=near[0] if near else None)
 
     def _place_of(self, said: Mapping[str, str], edited: Edited) -> Place:
         if "position" not in said:
             return Place(self.query.file)
         text = f"DESCRIBE {edited.text}".encode()[: int(said["position"])].decode(errors="ignore")  # positions count bytes
         return self.query.place(edited.original(max(len(text) - len("DESCRIBE "), 0)))
+
+
+def _is_about_data(error: duckdb.Error) -> bool:
+    return not isinstance(error, duckdb.BinderException | duckdb.ParserException | duckdb.CatalogException)
 
 
 def _said(error: duckdb.Error) -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from engine.facts.algebra import Any, Extreme, FactRef, Last, Node, Truth, Value, names_read, sources_read
+from engine.facts.algebra import Any, Extreme, FactRef, Last, Latest, Node, Truth, Value, names_read, sources_read, walk
 from engine.facts.conditions import Path, lower, lower_all, lower_any
 from engine.facts.route import COMPLETE, Route
 from engine.facts.spec import FactSpec, FactType
@@ -169,7 +169,9 @@ class Compiler:
         self.columns[name] = Column(name, node, truth, self._all_sources(node))
 
     def _all_sources(self, node: Node) -> tuple[str, ...]:
+        """A value once told survives staleness, but that none was told proves nothing while its source is stale."""
         found = sources_read(node)
+        found.update(self.sources([part.field for part in walk(node) if isinstance(part, Latest)]))
         for name in names_read(node):
             found.update(self.columns[name].sources if name in self.columns else ())
         return tuple(sorted(found))

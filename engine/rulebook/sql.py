@@ -62,7 +62,7 @@ def day_of(instant: exp.Expression, bound: Bound) -> exp.Expression:
     if len(changes) > 1:
         branches = exp.Case(default=literal(changes[0][1]))
         for start, shift in reversed(changes[1:]):
-            branches = branches.when(exp.GTE(this=instant.copy(), expression=literal(start)), literal(shift))
+            branches = branches.when(exp.GTE(this=instant.copy(), expression=literal(start)), literal(shift), copy=False)
         offset = branches
     return exp.IntDiv(this=exp.paren(exp.Add(this=instant.copy(), expression=offset)), expression=literal(DAY))
 

@@ -85,9 +85,9 @@ def asked(rules: Plain) -> tuple[str, ...]:
 def by_sql(duck: duckdb.DuckDBPyConnection, world: World, plan: Plan, question: Question, *, ties: bool) -> Answers:
     """What one statement says of all units."""
     oldest = min((record.occurred_at for records in world.accounts.values() for record in records), default=0)
-    since = oldest if world.seed % 2 else 0
+    since = 0 if world.seed % 4 == 1 else oldest
     bound = Bound(world.instant, zone_of(world.zone), business(world), world.stale, ties, since)
-    cursor = duck.execute(statement(plan, question, bound).sql(dialect="duckdb"))
+    cursor = duck.execute(statement(plan, question, bound).sql(dialect="duckdb", copy=False))
     names = [each[0] for each in cursor.description]
     width = len(UNIT_COLUMNS[question.unit])
     return {row[:width]: dict(zip(names[width:], row[width:], strict=True)) for row in cursor.fetchall()}
@@ -117,6 +117,9 @@ def _unit_differences(
 ) -> Iterator[Difference]:
     truth = meant(world, rules, unit, reached)
     everything = Question(asked(rules), rules=True, unit=unit)
+    if unit == "contact" and world.seed % 4:  # what reports ask of contacts: how far each is on the route
+        everything = Question(tuple(name for name in asked(rules) if _is_of_route(name)), rules=False, unit=unit)
+        truth = {key: {name: value for name, value in answer.items() if _is_of_route(name)} for key, answer in truth.items()}
     yield from _compared("sql", by_sql(duck, world, plan, everything, ties=True), truth)
     yield from _compared("python", by_python(world, plan, unit), truth)
     if not world.ties and unit == "account":
@@ -129,6 +132,10 @@ def _unit_differences(
 
 def _is_verdict(name: str) -> bool:
     return name == "excluded" or name.startswith("rule.")
+
+
+def _is_of_route(name: str) -> bool:
+    return name in {"next_step", "stalled_days"} or name.startswith(("at.", "done."))
 
 
 def _compared(reader: str, found: Answers, truth: Answers) -> Iterator[Difference]:

@@ -15,7 +15,7 @@ from .worlds import CLOSED, PREFIXES
 
 Plain = Any  # what a YAML file holds: mappings, lists, texts, whole numbers, true and false
 
-RULES, SEGMENTS = 12, 3
+COMPUTED, RULES, SEGMENTS = 8, 12, 3
 STEPS = ("applied", "entered", "settled", "guided", "booked", "held")
 DONE_BY = (["sfa.applied"], ["product.login"], ["product.saved", "product.published"], ["product.guided"], ["product.booked"], ["product.held"])
 LABELS = {"next_step": "next step", "stalled_days": "days without progress", "done": "steps done", "complete": "complete"}
@@ -55,18 +55,19 @@ class Known:
 def random_rules(seed: int) -> Plain:
     """A rule set as its YAML files would hold it. `c0` is a name like any other, though the statement's own columns look so too."""
     draw = Random(f"rules {seed}")
-    facts: dict[str, Plain] = {**ATTRIBUTES, **_counted(draw), **_dated(draw), **_open(draw)}
+    computed = {**_counted(draw), **_dated(draw), **_open(draw)}
+    facts: dict[str, Plain] = {**ATTRIBUTES, **{name: computed[name] for name in draw.sample(list(computed), COMPUTED)}}
     known = {name: Known(plain.get("type", "number"), tuple(plain.get("values", ()))) for name, plain in facts.items()}
     writer = _Conditions(draw, dict(known), {})
     segments: dict[str, Plain] = {"plain": {"when": writer.some(1, 2)}}
     writer.segments["plain"] = None
     facts["grade"] = _table(draw, writer)
-    writer.known["grade"] = Known("enum", OUTCOMES)
+    writer.known["grade"] = Known("enum", _outcomes(facts["grade"]))
     steps = _steps(draw, writer)
     names = tuple(steps)
     writer.known.update(done=Known("done", names), next_step=Known("enum", (*names, "complete")), stalled_days=Known("number"))
     facts["follow"] = _table(draw, writer, _about(draw, writer, ("grade", "next_step", "stalled_days", "done")))
-    writer.known["follow"] = Known("enum", OUTCOMES)
+    writer.known["follow"] = Known("enum", _outcomes(facts["follow"]))
     for number in range(1, SEGMENTS):
         segments[f"segment_{number}"] = {"when": writer.some(1, 2)}
         writer.segments[f"segment_{number}"] = None
@@ -121,6 +122,10 @@ def _table(draw: Random, writer: "_Conditions", first: Plain | None = None) -> P
     if first is not None:
         whens[0] = [first]
     return {"table": [*({"when": when, "then": draw.choice(OUTCOMES)} for when in whens), {"else": draw.choice(OUTCOMES)}]}
+
+
+def _outcomes(fact: Plain) -> Sequence[str]:
+    return tuple(dict.fromkeys(row.get("then", row.get("else")) for row in fact["table"]))
 
 
 def _about(draw: Random, writer: "_Conditions", names: Sequence[str]) -> Plain:

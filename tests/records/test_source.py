@@ -31,7 +31,9 @@ def request_(tmp_path: Path) -> SourceRequest:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     (tmp_path / "data").mkdir()
-    return SourceRequest("log", SELECT, "rules/sources/log.sql", frozenset({"product"}), kinds, {"product.applied": "application"}, zone("Asia/Tokyo"), "id", scratch)
+    return SourceRequest(
+        "log", SELECT, "rules/sources/log.sql", frozenset({"product"}), kinds, {"product.applied": "application"}, zone("Asia/Tokyo"), "id", scratch
+    )
 
 
 @pytest.fixture
@@ -150,7 +152,9 @@ def test_where_rows_cannot_be_followed_there_is_no_line(stage: Stage) -> None:
 
 
 def test_a_star_gives_only_the_sources_own_columns(stage: Stage) -> None:
-    staged, rows = stage({"s.csv": "account_id,event,occurred_at\nc1,product.login,2026-04-07\n,product.login,2026-04-07\n"}, sql="SELECT * FROM 's.csv' WHERE s.event <> ''")
+    staged, rows = stage(
+        {"s.csv": "account_id,event,occurred_at\nc1,product.login,2026-04-07\n,product.login,2026-04-07\n"}, sql="SELECT * FROM 's.csv' WHERE s.event <> ''"
+    )
     assert [refusal.line for refusal in staged.refusals] == [3]
     assert len(rows) == 1
 
@@ -187,6 +191,15 @@ def test_an_unfinished_record_of_several_lines_waits_as_a_whole(stage: Stage) ->
 def test_an_unfinished_line_of_json_waits(stage: Stage) -> None:
     staged, rows = stage({"log.jsonl": json_line(1) + json_line(2)[:-5]}, sql=JSON_SELECT)
     assert ([left.line for left in staged.unfinished], len(rows)) == ([2], 1)
+
+
+def test_json_nested_without_end_and_a_field_of_megabytes_stop_nothing(stage: Stage) -> None:
+    deep = '{"id": "2", "props": ' + "[" * 100_000 + "]" * 100_000 + "}\n"
+    staged, rows = stage({"log.jsonl": json_line(1) + deep + json_line(3)}, sql=JSON_SELECT)
+    assert ([(refusal.reason, refusal.line) for refusal in staged.refusals], len(rows)) == ([(Reason.STRUCTURE, 2)], 2)
+    long = f"2,c1,,product.note,{'x' * 5_000_000},2026-04-07,\n"
+    staged, rows = stage({"log.csv": HEADER + LOGIN + long})
+    assert ([(refusal.reason, refusal.line) for refusal in staged.refusals], len(rows)) == ([(Reason.VALUE_TOO_LONG, 3)], 1)
 
 
 def test_an_empty_file_gives_nothing(stage: Stage) -> None:
@@ -325,7 +338,7 @@ def database(tmp_path: Path) -> str:
     return url
 
 
-DATABASE_SELECT = "SELECT id AS source_id, company AS account_id, event, field, value, at AS occurred_at, '{\"t\": \"9:30\"}' AS properties FROM log"
+DATABASE_SELECT = 'SELECT id AS source_id, company AS account_id, event, field, value, at AS occurred_at, \'{"t": "9:30"}\' AS properties FROM log'
 
 
 def test_a_database_is_staged_like_files(request_: SourceRequest, database: str) -> None:
