@@ -5,3 +5,4 @@ from pathlib import Path
 WORKSPACE = Path(__file__).parent / "workspace"
 DATA = Path(__file__).parent / "data"
 RESULTS = Path(__file__).parent / "results"
+BY_HAND = Path(__file__).parent / "by_hand"

@@ -18,7 +18,9 @@ class Config(BaseSettings):
     state: Path | None = Field(default=None, description="Folder for lake, ledger and broker; default: .banso in the workspace.")
     ledger_url: str | None = Field(default=None, description="SQLAlchemy URL of the ledger; default: SQLite in the state folder.")
     broker_url: str | None = Field(default=None, description="Celery broker; default: files in the state folder, no server needed.")
-    smtp_url: str | None = Field(default=None, description="smtp://[user:password@]host:port of the relay; without it mail is written to files in the state folder.")
+    smtp_url: str | None = Field(
+        default=None, description="smtp://[user:password@]host:port of the relay; without it mail is written to files in the state folder."
+    )
     language: Literal["ja", "en"] | None = Field(default=None, description="Language of messages; default: the workspace's.")
     moved_by: int = Field(default=0, description="Microseconds by which the clock is moved, for rehearsals on old logs.")
     duckdb_threads: int = Field(default=2, description="Threads of one process's DuckDB.")

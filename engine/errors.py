@@ -40,6 +40,6 @@ class BansoError(Exception):
 
 
 def refuse(code: str, place: str | Place, **values: object) -> BansoError:
-    """A single fault as an exception: `raise refuse("E601", directory, ...)`."""
+    """A single fault as an exception, ready to be raised."""
     where = place if isinstance(place, Place) else Place(place)
     return BansoError([Fault(code, where, values)])

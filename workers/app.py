@@ -14,7 +14,10 @@ POLLING_SECONDS = 0.01  # of the broker without a server; its default of a secon
 def broker_settings(config: Config) -> dict[str, Any]:
     """Redis or RabbitMQ by URL, else files in the state folder."""
     if config.broker_url:
-        return {"broker_url": config.broker_url, "broker_transport_options": {**RECONNECT, **(REDIS if config.broker_url.startswith("redis") else {})}}
+        return {
+            "broker_url": config.broker_url,
+            "broker_transport_options": {**RECONNECT, **(REDIS if config.broker_url.startswith("redis") else {})},
+        }
     folder = (config.state_folder / "broker").resolve()
     Path(folder).mkdir(parents=True, exist_ok=True)
     paths = {"data_folder_in": str(folder), "data_folder_out": str(folder), "control_folder": str(folder / "control")}

@@ -2,8 +2,8 @@
 
 import logging
 import os
-import signal
 import secrets
+import signal
 import socket
 import warnings
 from threading import Event, Thread
@@ -34,7 +34,14 @@ def run_worker(system: System, queues: list[str], *, until_idle: bool = False) -
     sweeper = Thread(target=_sweep_on, args=(system, app, worker.name, stop), kwargs={"until_idle": until_idle}, name="sweeper", daemon=True)
     sweeper.start()
     consumer = app.Worker(
-        pool="solo", queues=queues, loglevel="WARNING", without_gossip=True, without_mingle=True, without_heartbeat=True, hostname=worker.name, quiet=True
+        pool="solo",
+        queues=queues,
+        loglevel="WARNING",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        hostname=worker.name,
+        quiet=True,
     )
     try:
         consumer.start()

@@ -42,5 +42,5 @@ def tick(system: System) -> None:
         if instant is not None:
             night = nightly(system, instant, lambda *_: None)
             log.info("night %s: %s matched, %s touches", night.slot, night.matched, night.won)
-    except BansoError as problem:
-        log.error("night not run: %s", problem)
+    except BansoError:
+        log.exception("night not run")

@@ -68,5 +68,3 @@ def run_all(config: Config) -> None:
     deadline = monotonic_seconds() + STOP_SECONDS
     for process in processes:
         process.wait_until_gone(deadline)
-
-

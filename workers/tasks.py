@@ -8,6 +8,6 @@ from engine.pipeline.dispatch import Worker, dispatch
 def register(app: Celery, worker: Worker) -> None:
     """Bind the tasks to one worker process's connections."""
 
-    @app.task(name="dispatch")
+    @app.task(name="dispatch")  # type: ignore[untyped-decorator]  # Celery has no types
     def _dispatch(ids: list[str]) -> None:
         dispatch(worker, ids)

@@ -23,21 +23,21 @@ folded AS (
         count(*) FILTER (WHERE event = 'product.page_viewed' AND day BETWEEN {today} - 27 AND {today}) AS views_28,
         count(*) FILTER (WHERE event = 'product.application_received' AND day BETWEEN {today} - 6 AND {today}) AS applications_7,
         count(*) FILTER (WHERE event = 'product.application_received' AND day BETWEEN {today} - 27 AND {today}) AS applications_28,
-        bit_count(bit_or(CASE WHEN event = 'product.login' AND day BETWEEN {today} - 27 AND {today} THEN 1::BIGINT << ({today} - day) END)) AS active_28,
-        bit_count(bit_or(CASE WHEN event = 'product.login' AND day BETWEEN {today} - 55 AND {today} - 28 THEN 1::BIGINT << ({today} - 28 - day) END)) AS active_before,
+        coalesce(bit_count(bit_or(CASE WHEN event = 'product.login' AND day BETWEEN {today} - 27 AND {today} THEN 1::BIGINT << ({today} - day) END)), 0) AS active_28,
+        coalesce(bit_count(bit_or(CASE WHEN event = 'product.login' AND day BETWEEN {today} - 55 AND {today} - 28 THEN 1::BIGINT << ({today} - 28 - day) END)), 0) AS active_before,
         max(occurred_at) FILTER (WHERE event = 'product.login') AS last_login,
         max(occurred_at) FILTER (WHERE event = 'product.setting_saved') AS last_setting,
         max(occurred_at) FILTER (WHERE event = 'product.flow_saved') AS last_flow,
         max(occurred_at) FILTER (WHERE event = 'sfa.applied') AS last_applied,
         max(occurred_at) FILTER (WHERE event IN ('call.talked', 'support.case_closed')) AS last_contact,
         min(occurred_at) FILTER (WHERE event = 'sfa.applied') AS own_applied,
-        min(occurred_at) FILTER (WHERE event = 'product.account_issued') AS at_issued,
-        min(occurred_at) FILTER (WHERE event = 'product.login') AS at_login,
-        min(occurred_at) FILTER (WHERE event = 'product.settings_completed') AS at_settings,
-        min(occurred_at) FILTER (WHERE event = 'product.flow_published') AS at_flow,
-        min(occurred_at) FILTER (WHERE event = 'product.briefing_held') AS at_briefing,
-        min(occurred_at) FILTER (WHERE event = 'product.interview_booked') AS at_booked,
-        min(occurred_at) FILTER (WHERE event = 'product.interview_held') AS at_held,
+        min(occurred_at) FILTER (WHERE event = 'product.account_issued') AS at_account_issued,
+        min(occurred_at) FILTER (WHERE event = 'product.login') AS at_first_login,
+        min(occurred_at) FILTER (WHERE event = 'product.settings_completed') AS at_initial_settings,
+        min(occurred_at) FILTER (WHERE event = 'product.flow_published') AS at_flow_designed,
+        min(occurred_at) FILTER (WHERE event = 'product.briefing_held') AS at_briefing_held,
+        min(occurred_at) FILTER (WHERE event = 'product.interview_booked') AS at_interview_booked,
+        min(occurred_at) FILTER (WHERE event = 'product.interview_held') AS at_interview_held,
         min(occurred_at) FILTER (WHERE event = 'sfa.lost') AS lost_at
     FROM visible
     GROUP BY account_id
@@ -69,27 +69,27 @@ applications AS (
 steps AS (
     SELECT
         folded.*,
-        coalesce(own_applied, least(at_issued, at_login, at_settings, at_flow, at_briefing, at_booked, at_held)) AS at_applied,
+        coalesce(own_applied, least(at_account_issued, at_first_login, at_initial_settings, at_flow_designed, at_briefing_held, at_interview_booked, at_interview_held)) AS at_applied,
         CASE
             WHEN at_applied IS NULL THEN 'applied'
-            WHEN at_issued IS NULL THEN 'account_issued'
-            WHEN at_login IS NULL THEN 'first_login'
-            WHEN at_settings IS NULL THEN 'initial_settings'
-            WHEN at_flow IS NULL THEN 'flow_designed'
-            WHEN at_briefing IS NULL AND recruit_kind = 'new_grad' THEN 'briefing_held'
-            WHEN at_briefing IS NULL AND recruit_kind IS NULL THEN NULL
-            WHEN at_booked IS NULL THEN 'interview_booked'
-            WHEN at_held IS NULL THEN 'interview_held'
+            WHEN at_account_issued IS NULL THEN 'account_issued'
+            WHEN at_first_login IS NULL THEN 'first_login'
+            WHEN at_initial_settings IS NULL THEN 'initial_settings'
+            WHEN at_flow_designed IS NULL THEN 'flow_designed'
+            WHEN at_briefing_held IS NULL AND recruit_kind = 'new_grad' THEN 'briefing_held'
+            WHEN at_briefing_held IS NULL AND recruit_kind IS NULL THEN NULL
+            WHEN at_interview_booked IS NULL THEN 'interview_booked'
+            WHEN at_interview_held IS NULL THEN 'interview_held'
             ELSE 'complete'
         END AS next_step,
         CASE next_step
             WHEN 'account_issued' THEN at_applied
-            WHEN 'first_login' THEN greatest(at_applied, at_issued)
-            WHEN 'initial_settings' THEN greatest(at_applied, at_issued, at_login, last_setting)
-            WHEN 'flow_designed' THEN greatest(at_applied, at_issued, at_login, at_settings, last_flow)
-            WHEN 'briefing_held' THEN greatest(at_applied, at_issued, at_login, at_settings, at_flow)
-            WHEN 'interview_booked' THEN greatest(at_applied, at_issued, at_login, at_settings, at_flow, at_briefing)
-            WHEN 'interview_held' THEN greatest(at_applied, at_issued, at_login, at_settings, at_flow, at_briefing, at_booked)
+            WHEN 'first_login' THEN greatest(at_applied, at_account_issued)
+            WHEN 'initial_settings' THEN greatest(at_applied, at_account_issued, at_first_login, last_setting)
+            WHEN 'flow_designed' THEN greatest(at_applied, at_account_issued, at_first_login, at_initial_settings, last_flow)
+            WHEN 'briefing_held' THEN greatest(at_applied, at_account_issued, at_first_login, at_initial_settings, at_flow_designed)
+            WHEN 'interview_booked' THEN greatest(at_applied, at_account_issued, at_first_login, at_initial_settings, at_flow_designed, at_briefing_held)
+            WHEN 'interview_held' THEN greatest(at_applied, at_account_issued, at_first_login, at_initial_settings, at_flow_designed, at_briefing_held, at_interview_booked)
         END AS stalled_since
     FROM folded
 ),
@@ -113,7 +113,7 @@ facts AS (
         END AS main_will,
         CASE
             WHEN timing IN ('later', 'soon') THEN 'step'
-            WHEN days_from_apply >= 60 AND at_settings IS NOT NULL AND at_booked IS NULL AND stalled_days >= 10 AND active_28 <= 3 THEN 'restart'
+            WHEN days_from_apply >= 60 AND at_initial_settings IS NOT NULL AND at_interview_booked IS NULL AND stalled_days >= 10 AND active_28 <= 3 THEN 'restart'
             ELSE 'step'
         END AS approach
     FROM steps
@@ -125,8 +125,8 @@ facts AS (
 )
 SELECT
     account_id, recruit_kind, next_step, stalled_days, will, guidance_start, contract, seats, logins_7, logins_28, settings_7, settings_28,
-    errors_7, errors_28, views_7, views_28, applications_7, applications_28, coalesce(active_28, 0) AS active_28,
-    coalesce(active_before, 0) AS active_before, login_gap, setting_gap, days_from_apply, contact_gap, days_to_guidance, open_cases, unanswered,
+    errors_7, errors_28, views_7, views_28, applications_7, applications_28, active_28,
+    active_before, login_gap, setting_gap, days_from_apply, contact_gap, days_to_guidance, open_cases, unanswered,
     timing, main_will, approach,
 {rules},
     (contract = 'closed' OR lost_at IS NOT NULL) AS excluded

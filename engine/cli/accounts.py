@@ -145,7 +145,9 @@ def print_timeline(account: str, moments: list[Moment], workspace: Workspace, la
     out.print(table)
 
 
-def preview(context: typer.Context, rule: Annotated[str, typer.Argument(help="The rule's id.")], account: Account, at: At = None, as_json: AsJson = False) -> None:
+def preview(
+    context: typer.Context, rule: Annotated[str, typer.Argument(help="The rule's id.")], account: Account, at: At = None, as_json: AsJson = False
+) -> None:
     """Show the message a rule would send to an account, whether or not it matches now; sends nothing."""
     door: Door = context.obj
     with door.system() as system:
@@ -158,7 +160,12 @@ def preview(context: typer.Context, rule: Annotated[str, typer.Argument(help="Th
     out.print(Panel(escape(parts["text"].strip()), title=escape(parts["subject"]), expand=False))
 
 
-def facts(context: typer.Context, account: Annotated[str | None, typer.Argument(help="The account's id; default: list all facts.")] = None, at: At = None, as_json: AsJson = False) -> None:
+def facts(
+    context: typer.Context,
+    account: Annotated[str | None, typer.Argument(help="The account's id; default: list all facts.")] = None,
+    at: At = None,
+    as_json: AsJson = False,
+) -> None:
     """List the facts that rules can use, or their values for one account with source and age."""
     door: Door = context.obj
     with door.system() as system:
@@ -166,7 +173,11 @@ def facts(context: typer.Context, account: Annotated[str | None, typer.Argument(
         instant = parse_instant(at, workspace) if at else system.clock.now()
         seen = story.explain(system, account, instant).facts if account else None
         if as_json:
-            print_json(seen if seen is not None else [{"name": fact.name, "label": fact.label, "type": fact.type.kind} for fact in workspace.plan.facts.values()])
+            print_json(
+                seen
+                if seen is not None
+                else [{"name": fact.name, "label": fact.label, "type": fact.type.kind} for fact in workspace.plan.facts.values()]
+            )
         elif seen is None:
             _print_fact_names(workspace, language)
         else:

@@ -9,10 +9,16 @@ from typer import TyperException
 
 from engine.cli import accounts, data, designers, newcomers, ops, processes
 from engine.cli.door import BAD_USAGE, FAULTS, Door, print_faults
-from engine.errors import BansoError
+from engine.errors import BansoError, Fault, Place
 from engine.messages import Language
 
-app = typer.Typer(name="banso", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="banso (伴走): the one next thing for every customer.")
+app = typer.Typer(
+    name="banso",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="banso (伴走): the one next thing for every customer.",
+)
 for group in (newcomers, designers, accounts, data, ops, processes):
     group.register(app)
 
@@ -34,26 +40,39 @@ def _root(context: typer.Context, workspace: WorkspaceOption = None, state: Stat
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command. Exit 0 fine, 1 faults, 2 something to do (plan), 64 bad usage."""
+    _doors.clear()
     command = typer.main.get_command(app)
     try:
-        code = command.main(args=arguments, standalone_mode=False)
+        code = command.main(args=arguments, prog_name="banso", standalone_mode=False)
     except BansoError as error:
-        door = _doors[0] if _doors else Door(None, None, None)
-        print_faults(error.faults, _language(door), door.config.workspace)
+        print_faults(error.faults, _language(), _workspace())
         return FAULTS
     except TyperException as error:
-        show = getattr(error, "show", None)
-        if show is not None:
-            show()
+        _print_usage(error)
         return BAD_USAGE
     return code if isinstance(code, int) else 0
 
 
-def _language(door: Door) -> Language:
+def _print_usage(error: TyperException) -> None:
+    """What was not understood, where, and the command that lists what would have been; a group without a command shows that at once."""
+    context, said = getattr(error, "ctx", None), getattr(error, "format_message", None)
+    if said is None or type(error).__name__ == "NoArgsIsHelpError":
+        if hasattr(error, "show"):
+            error.show()
+        return
+    path = context.command_path if context is not None else "banso"
+    print_faults((Fault("E670", Place(path), {"problem": said(), "command": f"{path} --help"}),), _language(), Path())
+
+
+def _workspace() -> Path:
+    return _doors[0].config.workspace if _doors else Path()
+
+
+def _language() -> Language:
     """The workspace itself may be what is broken, so its language is only guessed from its text."""
-    if door.config.language:
-        return door.config.language
-    path = door.config.workspace / "rules" / "workspace.yaml"
+    if _doors and _doors[0].config.language:
+        return _doors[0].config.language
+    path = _workspace() / "rules" / "workspace.yaml"
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     return "ja" if "language: ja" in text else "en"
 

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfoNotFoundError, available_timezones
 
 import typer
 from rich.table import Table
 
+from engine.calendar import Zone
 from engine.calendar import zone as zone_of
 from engine.cli.door import FAULTS, AsJson, At, Door, err, out, parse_instant, print_json, progress
+from engine.errors import refuse
 from engine.messages import Language, say
 from engine.pipeline.compact import compact as run_compact
 from engine.pipeline.load import Loaded, Origin
@@ -38,7 +41,7 @@ def load(
     door: Door = context.obj
     with door.system(at) as system:
         language = door.language(system)
-        urls = dict(each.split("=", 1) for each in url if "=" in each)
+        urls = _urls(url)
         with progress(language, "load.running") as bar:
             done = run_load(system, sources or [], Origin(data, urls), bar)
     if as_json:
@@ -47,6 +50,12 @@ def load(
         _print_loaded(done, language)
     if any(each.refused or each.unfinished for each in done):
         raise typer.Exit(FAULTS)
+
+
+def _urls(given: list[str]) -> dict[str, str]:
+    if any("=" not in each for each in given):
+        raise typer.BadParameter("SOURCE=URL", param_hint="--url")
+    return dict(each.split("=", 1) for each in given)
 
 
 def _print_loaded(done: list[Loaded], language: Language) -> None:
@@ -61,7 +70,7 @@ def _print_loaded(done: list[Loaded], language: Language) -> None:
     out.print(table)
     for each in done:
         for file, line in each.unfinished:
-            err.print(say(language, "load.unfinished", file=file, line=line))
+            err.print(say(language, "load.unfinished", file=file, line=line), markup=False)
         if each.refused:
             err.print(say(language, "load.quarantine", source=each.source, number=each.refused))
 
@@ -96,7 +105,7 @@ def report(
     with door.system() as system:
         instant = parse_instant(at, system.workspace) if at else system.clock.now()
         asked = Asked("contact" if unit == "contact" else "account", segment, tuple(days) if days else Asked.days)
-        answer = run_report(system, name, asked, instant, zone_of(zone) if zone else None)
+        answer = run_report(system, name, asked, instant, _zone(zone) if zone else None)
     if as_json:
         print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
         return
@@ -106,3 +115,10 @@ def report(
     for row in answer.rows:
         table.add_row(*["–" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row])
     out.print(table)
+
+
+def _zone(name: str) -> Zone:
+    try:
+        return zone_of(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise refuse("E122", "--zone", name=name, known=tuple(sorted(available_timezones()))) from error

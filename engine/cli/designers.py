@@ -34,7 +34,9 @@ def lint(context: typer.Context, as_json: AsJson = False) -> None:
         print_json({"rules": len(workspace.rules), "hash": workspace.hash, "faults": [_fault(each, language) for each in workspace.warnings]})
         return
     print_faults(workspace.warnings, language, root)
-    out.print(say(language, "lint.fine", rules=len(workspace.rules), facts=len(workspace.plan.facts), mails=len(workspace.mails), hash=workspace.hash[:7]))
+    out.print(
+        say(language, "lint.fine", rules=len(workspace.rules), facts=len(workspace.plan.facts), mails=len(workspace.mails), hash=workspace.hash[:7])
+    )
 
 
 def _print_lint(faults: tuple[Fault, ...], door: Door, *, as_json: bool) -> None:
@@ -50,7 +52,15 @@ def _print_lint(faults: tuple[Fault, ...], door: Door, *, as_json: bool) -> None
 
 def _fault(fault: Fault, language: Language) -> dict[str, object]:
     what, why, fix = say_fault(language, fault.code, fault.values)
-    return {"code": fault.code, "file": fault.place.file, "line": fault.place.line, "column": fault.place.column, "what": what, "why": why, "fix": fix}
+    return {
+        "code": fault.code,
+        "file": fault.place.file,
+        "line": fault.place.line,
+        "column": fault.place.column,
+        "what": what,
+        "why": why,
+        "fix": fix,
+    }
 
 
 def plan(context: typer.Context, at: At = None, as_json: AsJson = False) -> None:

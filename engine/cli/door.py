@@ -1,6 +1,7 @@
 """What every command needs at the door: the options, a system with a clock, and faults told to a person."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,15 +12,16 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
+from pydantic import ValidationError
 from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from engine.calendar import instant_of, moment_of
+from engine.calendar import FIRST_YEAR, LAST_YEAR, instant_of, moment_of
 from engine.clock import SystemClock
 from engine.config import Config
-from engine.errors import Fault, refuse
+from engine.errors import BansoError, Fault, Place, refuse
 from engine.messages import Language, say, say_fault
 from engine.pipeline.load import Progress as Report
 from engine.pipeline.system import System
@@ -30,7 +32,8 @@ FINE, FAULTS, SOMETHING_TO_DO, BAD_USAGE = 0, 1, 2, 64
 At = Annotated[str | None, typer.Option("--at", help="Act as of this instant: 2026-04-07 (at nightly_at) or 2026-04-07T09:00.", metavar="INSTANT")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
-out = Console(soft_wrap=False)
+PLAIN_WIDTH = 140  # columns where nobody says how wide the output is: a pipe, a log, CI
+out = Console(width=None if "COLUMNS" in os.environ or sys.stdout.isatty() else PLAIN_WIDTH)
 err = Console(stderr=True, soft_wrap=True)
 
 
@@ -39,7 +42,10 @@ class Door:
 
     def __init__(self, workspace: Path | None, state: Path | None, language: Language | None) -> None:
         given = {"workspace": workspace, "state": state, "language": language}
-        self.config = Config(**{key: value for key, value in given.items() if value is not None})
+        try:
+            self.config = Config().model_copy(update={key: value for key, value in given.items() if value is not None})
+        except ValidationError as error:
+            raise BansoError(_setting_fault(str(each["loc"][0]), each["input"]) for each in error.errors()) from error
 
     @contextmanager
     def system(self, at: str | None = None) -> Iterator[System]:
@@ -59,12 +65,19 @@ class Door:
         return system.workspace.settings.workspace.language if system else "en"
 
 
-def parse_instant(text: str, workspace: Workspace) -> int:
+def _setting_fault(name: str, given: object) -> Fault:
+    variable = f"BANSO_{name.upper()}"
+    return Fault("E651", Place(variable), {"name": variable, "value": given})
+
+
+def parse_instant(text: str, workspace: Workspace, option: str = "--at") -> int:
     """An instant as people write it; a bare date is that date at `nightly_at`, a time without offset is the workspace's."""
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise refuse("E650", "--at", value=text) from error
+        raise refuse("E650", option, value=text) from error
+    if not FIRST_YEAR <= moment.year < LAST_YEAR:
+        raise refuse("E650", option, value=text)
     if len(text.strip()) == 10:
         return workspace.zone.at_wall(moment.date().toordinal() - 719_163, workspace.nightly_minutes)
     if moment.tzinfo is None:

@@ -55,7 +55,9 @@ def _print_status(found: Status, workspace: Workspace, language: Language) -> No
         sources.add_row(load.source, *times, fresh, str(found.quarantine.get(load.source, 0)))
     out.print(sources)
     for each in found.pauses:
-        out.print(say(language, "status.pause", scope=each.scope, name=each.name, reason=each.reason, until=shown(each.until, workspace)), style="yellow")
+        out.print(
+            say(language, "status.pause", scope=each.scope, name=each.name, reason=each.reason, until=shown(each.until, workspace)), style="yellow"
+        )
 
 
 Scope = Annotated[str, typer.Argument(help="all, channel, rule or account.")]
@@ -75,7 +77,7 @@ def pause(
     _check_scope(scope, name)
     door: Door = context.obj
     with door.system(at) as system:
-        ends = parse_instant(until, system.workspace)
+        ends = parse_instant(until, system.workspace, "--until")
         work.pause(system, Pause(scope, name, reason, ends), by)  # type: ignore[arg-type]  # checked above
         out.print(say(door.language(system), "ops.paused", scope=scope, name=name, until=shown(ends, system.workspace)))
 

@@ -91,5 +91,12 @@ def up(context: typer.Context) -> None:
 
     door: Door = context.obj
     with door.system() as system:
-        out.print(say(door.language(system), "up.running", url=f"http://{door.config.web_host}:{door.config.web_port}/status", state=door.config.state_folder))
+        out.print(
+            say(
+                door.language(system),
+                "up.running",
+                url=f"http://{door.config.web_host}:{door.config.web_port}/status",
+                state=door.config.state_folder,
+            )
+        )
     run_all(door.config)

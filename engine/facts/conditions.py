@@ -57,7 +57,7 @@ def lower_any(raw: Sequence[object], path: Path, names: Vocabulary) -> Truth:
     return Any(tuple(lower(condition, (*path, index), names) for index, condition in enumerate(raw)))
 
 
-def lower(raw: object, path: Path, names: Vocabulary) -> Truth:
+def lower(raw: object, path: Path, names: Vocabulary) -> Truth:  # noqa: PLR0911  # one return for each form a condition has
     """One condition in the algebra. Reports what is wrong with it and then stands for something never true."""
     if not isinstance(raw, dict) or len(raw) != 1:
         names.fault("E108", path)

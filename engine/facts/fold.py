@@ -1,14 +1,14 @@
 """The fold: what must be kept of one account's records to answer every fact, whatever order they came in and at any later instant."""
 
 import json
+from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from engine.calendar import Zone
 from engine.facts import algebra as a
-from engine.facts.spec import NO_NUMBER, NO_VALUE
-from engine.records.record import Record
+from engine.records.record import NO_NUMBER, NO_VALUE, Record
 
 LatestValue = tuple[int, str, str, str | None, int | None]  # occurred_at, source, source_id, value, number
 DayCounts = Mapping[int, int]
@@ -79,7 +79,7 @@ class Fold:
             day = zone.day(at)
             counts[day] = counts.get(day, 0) + 1
         if event in needs.items and record.key is not None:
-            self.items.setdefault(event, {}).setdefault(record.key, []).append(at)
+            insort(self.items.setdefault(event, {}).setdefault(record.key, []), at)
 
     def _add_value(self, record: Record, name: str, needs: Needs) -> None:
         if name in needs.fields:
@@ -93,7 +93,8 @@ class Fold:
     def advance(self, instant: int, needs: Needs, zone: Zone) -> None:
         """Let the instant move on: records kept for later whose time has come are taken in."""
         come = [record for record in self.later if record.occurred_at <= instant and record.known_at <= instant]
-        self.later = [record for record in self.later if not (record.occurred_at <= instant and record.known_at <= instant)]
+        waits = (record for record in self.later if record.occurred_at > instant or record.known_at > instant)
+        self.later = sorted(waits, key=lambda record: (record.occurred_at, record.source, record.source_id))
         for record in come:
             self.add(record, needs, zone)
 

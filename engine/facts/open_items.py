@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import StringConstraints
 
 from engine.calendar import DAY, HOUR, MINUTE
 from engine.facts.algebra import Fresh, OpenItems, Value

@@ -7,8 +7,6 @@ from typing import Annotated, ClassVar, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from engine.facts.algebra import Truth, Value
-from engine.records.record import NO_NUMBER as NO_NUMBER
-from engine.records.record import NO_VALUE as NO_VALUE
 
 Kind = Literal["number", "enum", "tags", "date", "text", "bool"]
 

@@ -4,10 +4,12 @@ Acceptors stamp `known_at` while they hold the accept lock shared; a run fixes i
 can see was known by its instant, and every record accepted afterwards is known later. On SQLite the write lock is that lock.
 """
 
+from typing import cast
+
 from sqlalchemy import Connection, func, select, text
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.sql.dml import Insert
 from sqlalchemy.sql.schema import Table
 
 from engine.ledger.tables import marks, tail
@@ -18,7 +20,9 @@ FIXED = "fixed"
 
 def insert(connection: Connection, table: Table) -> Insert:
     """An INSERT that can say ON CONFLICT, in the connection's dialect."""
-    return sqlite_insert(table) if connection.dialect.name == "sqlite" else pg_insert(table)
+    if connection.dialect.name == "sqlite":
+        return cast("Insert", sqlite_insert(table))  # another class with the same words
+    return pg_insert(table)
 
 
 def accept_instant(connection: Connection, now: int) -> int:

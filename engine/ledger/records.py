@@ -35,7 +35,7 @@ class Snapshot:
     """Which parts and tail rows hold the records, read in one snapshot."""
 
     parts: tuple[Part, ...]
-    tail: tuple[RowMapping, ...]
+    tail: tuple[dict[str, Any], ...]
 
 
 def append_tail(connection: Connection, records: Iterable[Record], now: int) -> int:
@@ -57,7 +57,7 @@ def _row(record: Record) -> dict[str, Any]:
 
 def snapshot(connection: Connection, buckets: Sequence[str] | None = None, accounts: Sequence[str] | None = None) -> Snapshot:
     """Live parts and waiting tail rows, of all buckets or some; with `accounts`, only their tail rows."""
-    live, waiting = parts.c.retired_at.is_(None), tail.c.moved.is_(False)
+    live, waiting = and_(parts.c.retired_at.is_(None)), and_(tail.c.moved.is_(False))
     if buckets is not None:
         live = and_(live, parts.c.bucket.in_(buckets))
         waiting = and_(waiting, tail.c.bucket.in_(buckets))
@@ -65,7 +65,7 @@ def snapshot(connection: Connection, buckets: Sequence[str] | None = None, accou
         waiting = and_(waiting, tail.c.account_id.in_(accounts))
     found = connection.execute(select(parts).where(live).order_by(parts.c.bucket, parts.c.id)).mappings().all()
     rows = connection.execute(select(tail).where(waiting).order_by(tail.c.id)).mappings().all()
-    return Snapshot(tuple(_part(row) for row in found), tuple(rows))
+    return Snapshot(tuple(_part(row) for row in found), tuple({str(name): value for name, value in row.items()} for row in rows))
 
 
 def live_parts(connection: Connection) -> list[Part]:
@@ -77,7 +77,7 @@ def newest_in_tail(connection: Connection, instant: int) -> dict[str, int]:
     """Each source's newest visible record among the waiting tail rows."""
     visible = and_(tail.c.moved.is_(False), tail.c.occurred_at <= instant, tail.c.known_at <= instant)
     rows = connection.execute(select(tail.c.source, func.max(tail.c.occurred_at)).where(visible).group_by(tail.c.source))
-    return {source: at for source, at in rows}
+    return dict(rows.tuples())
 
 
 def _part(row: RowMapping) -> Part:
@@ -148,7 +148,7 @@ def was_loaded(connection: Connection, source: str) -> bool:
 def coverage(connection: Connection, instant: int) -> dict[str, int]:
     """Until when each source's loads, as known at the instant, cover."""
     seen = select(loads.c.source, func.max(loads.c.covers_until)).where(loads.c.loaded_at <= instant).group_by(loads.c.source)
-    return {source: until for source, until in connection.execute(seen)}
+    return dict(connection.execute(seen).tuples())
 
 
 def last_loads(connection: Connection) -> list[LoadRow]:
@@ -160,7 +160,7 @@ def last_loads(connection: Connection) -> list[LoadRow]:
 
 def known_files(connection: Connection, source: str) -> dict[str, str]:
     """Path → sha256 of the source's files as last loaded."""
-    return {path: digest for path, digest in connection.execute(select(files.c.path, files.c.sha256).where(files.c.source == source))}
+    return dict(connection.execute(select(files.c.path, files.c.sha256).where(files.c.source == source)).tuples())
 
 
 def remember_files(connection: Connection, source: str, states: Iterable[tuple[str, int, str]]) -> None:
@@ -184,4 +184,4 @@ def add_quarantine(connection: Connection, source: str, rows: Iterable[Mapping[s
 def count_quarantine(connection: Connection) -> dict[str, int]:
     """Refused rows by source."""
     counted = select(quarantine.c.source, func.count()).group_by(quarantine.c.source)
-    return {source: number for source, number in connection.execute(counted)}
+    return dict(connection.execute(counted).tuples())

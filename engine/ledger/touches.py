@@ -5,7 +5,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, func, or_, select, update
 
 from engine.ledger.instants import insert
 from engine.ledger.tables import decisions, messages, touches
@@ -113,7 +113,7 @@ def expire_overdue(connection: Connection, now: int) -> int:
 
 def count_states(connection: Connection) -> dict[str, int]:
     rows = connection.execute(select(touches.c.state, func.count()).group_by(touches.c.state))
-    return {state: number for state, number in rows}
+    return dict(rows.tuples())
 
 
 def count_due(connection: Connection, now: int) -> int:
@@ -124,7 +124,8 @@ def count_due(connection: Connection, now: int) -> int:
 
 
 def next_due(connection: Connection) -> int | None:
-    return connection.scalar(select(func.min(touches.c.due_at)).where(touches.c.state == State.PENDING))
+    first: int | None = connection.scalar(select(func.min(touches.c.due_at)).where(touches.c.state == State.PENDING))
+    return first
 
 
 def message_of(connection: Connection, touch_id: str) -> bytes | None:
@@ -140,14 +141,18 @@ def messages_of(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
 
 def imbalance(connection: Connection) -> list[tuple[str, int, int]]:
     """(rule, won decisions, touches) where the books do not balance; empty when they do."""
-    won = dict(
-        connection.execute(select(decisions.c.rule, func.count()).where(decisions.c.touch_id.is_not(None)).group_by(decisions.c.rule)).tuples().all()
-    )
-    made = dict(connection.execute(select(touches.c.rule, func.count()).group_by(touches.c.rule)).tuples().all())
+    won = _counted(connection, select(decisions.c.rule, func.count()).where(decisions.c.touch_id.is_not(None)).group_by(decisions.c.rule))
+    made = _counted(connection, select(touches.c.rule, func.count()).group_by(touches.c.rule))
     return [(rule, won.get(rule, 0), made.get(rule, 0)) for rule in sorted(won.keys() | made.keys()) if won.get(rule, 0) != made.get(rule, 0)]
+
+
+def _counted(connection: Connection, wanted: Select[str, int]) -> dict[str, int]:
+    return dict(connection.execute(wanted).tuples())
 
 
 def last_sent_accounts(connection: Connection, limit: int) -> list[str]:
     """Accounts by their newest sent touch."""
     sent = select(touches.c.account_id).where(touches.c.state == State.SENT)
-    return list(connection.scalars(sent.group_by(touches.c.account_id).order_by(func.max(touches.c.sent_at).desc(), touches.c.account_id).limit(limit)))
+    return list(
+        connection.scalars(sent.group_by(touches.c.account_id).order_by(func.max(touches.c.sent_at).desc(), touches.c.account_id).limit(limit))
+    )

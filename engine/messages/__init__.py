@@ -1,6 +1,7 @@
 """Every word banso says to people, in Japanese and English, from one catalogue with equal keys."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -8,6 +9,7 @@ from typing import Literal
 import yaml
 
 Language = Literal["ja", "en"]
+LISTED, LONGEST = 60, 200  # names in a list, characters of a value
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
 
 
@@ -37,14 +39,42 @@ def say_fault(language: Language, code: str, values: Mapping[str, object]) -> tu
     """What is wrong, why it matters, and what to do. A near name, where one was found, goes into the last."""
     entry = catalogue(language).get(code) or catalogue(language)["E000"]
     assert isinstance(entry, Mapping), code
-    shown = _Values({key: _shown(value) for key, value in values.items()}, code=code)
+    near = values.get("near") or _nearest(values)
+    shown = _Values({key: _listed(value) if isinstance(value, tuple) else _shown(language, value) for key, value in values.items()}, code=code)
+    if "kind" in values:
+        shown["kind"] = say(language, f"kind.{values['kind']}")
     fix = entry["fix"].format_map(shown)
-    if values.get("near"):
-        near = catalogue(language)["near"]
-        assert isinstance(near, str)
-        fix = f"{near.format_map(shown)} {fix}"
+    if near:
+        fix = f"{say(language, 'near', near=near)} {fix}"
     return entry["what"].format_map(shown), entry["why"].format_map(shown), fix.strip()
 
 
-def _shown(value: object) -> object:
-    return ", ".join(str(item) for item in value) if isinstance(value, list | tuple) else value
+def _nearest(values: Mapping[str, object]) -> str | None:
+    """The known name most like the one given, where the fault lists what is known."""
+    known, name = values.get("known"), values.get("name")
+    found = get_close_matches(str(name), known, n=1) if isinstance(known, tuple) and name else []
+    return str(found[0]) if found else None
+
+
+def _listed(known: tuple[object, ...]) -> str:
+    """Names to choose from; of very many the first."""
+    more = " …" if len(known) > LISTED else ""
+    return (", ".join(str(item) for item in known[:LISTED]) or "–") + more
+
+
+def _shown(language: Language, value: object) -> str:
+    """A value as it stands in YAML, cut where it is very long."""
+    if value is None:
+        return say(language, "nothing")
+    text = _written(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ", ".join(_written(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_written(item)}" for key, item in value.items()) + "}"
+    return str(value)

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from engine.calendar import DAY, HOUR
+from engine.ledger import instants
 from engine.ledger import records as ledger_records
 from engine.pipeline.derived import derived_hash
 from engine.pipeline.load import Progress, hold_lease
@@ -46,7 +47,7 @@ def compact(system: System, progress: Progress) -> Compacted:
 def _move_tail(system: System, workspace: Workspace) -> int:
     with system.ledger.read() as connection:
         found = ledger_records.snapshot(connection)
-        newest = ledger_records.arrival(connection)
+        newest = instants.arrival(connection)
     if not found.tail:
         return 0
     existing = frozenset(part.bucket for part in found.parts)
@@ -82,7 +83,7 @@ def _merge_bucket(system: System, workspace: Workspace, old: Sequence[Part], der
         _derive(duck, workspace, outdated=any(part.derived != derived for part in old))
         new = list(write_parts(duck, "merging", system.lake, f"merged-{now}", derived, frozenset()))
     with system.ledger.write() as connection:
-        arrival = ledger_records.arrival(connection)
+        arrival = instants.arrival(connection)
         ledger_records.retire_parts(connection, [part.path for part in old], now)
         ledger_records.add_parts(connection, new, arrival=arrival, bulk=False)
 

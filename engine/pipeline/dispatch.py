@@ -229,7 +229,7 @@ def _begin_sending(worker: Worker, verdicts: Sequence[Verdict]) -> set[str]:
             if any((pause.scope, pause.name) in named for pause in pauses):
                 ledger_touches.finish(connection, touch.id, worker.name, State.CLAIMED, state=State.PENDING, reason=HELD, due_at=now + BACKOFF)
             elif kinds := suppressed.get(letter.address.lower()):
-                ledger_touches.finish(connection, touch.id, worker.name, State.CLAIMED, state=State.DROPPED, reason=sorted(kinds)[0])
+                ledger_touches.finish(connection, touch.id, worker.name, State.CLAIMED, state=State.DROPPED, reason=min(kinds))
             elif ledger_touches.begin_sending(connection, touch.id, worker.name, now, now + worker.lease, letter.body):
                 begun.add(touch.id)
     return begun

@@ -84,4 +84,3 @@ def judge_one(system: System, account: str, instant: int) -> tuple[Judged, Works
     stale = stale_at(system, workspace, instant)
     with system.records([bucket_of(account)], [account]) as records:
         return judge_accounts(system, workspace, records, [account], instant, stale)[account], workspace, stale
-

@@ -247,4 +247,3 @@ def last_touched(system: System, limit: int = 1) -> list[str]:
     """Accounts whose touch was sent most recently, for demonstrations and examples."""
     with system.ledger.read() as connection:
         return ledger_touches.last_sent_accounts(connection, limit)
-

@@ -7,22 +7,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-
 import duckdb
 from sqlalchemy import Connection
 
 from engine.calendar import MINUTE
 from engine.clock import monotonic_seconds
 from engine.errors import refuse
-from engine.ledger import leases
+from engine.ledger import instants, leases
 from engine.ledger import records as ledger_records
 from engine.ledger.records import LoadRow
 from engine.pipeline.derived import derived_hash
 from engine.pipeline.system import System
-from engine.records.lake import Part, attach, tail_table, write_parts
-from engine.records.record import COLUMNS, Record
 from engine.records.database import stage_database
 from engine.records.intake import SourceRequest, Staged
+from engine.records.lake import Part, attach, tail_table, write_parts
+from engine.records.record import COLUMNS, Record
 from engine.records.source import stage_files
 from engine.workspace.model import Workspace, microseconds_of
 
@@ -133,7 +132,7 @@ class _Fresh:
 
     rows: int
     repeated: int
-    conflicts: tuple[dict[str, object], ...]
+    conflicts: tuple[dict[str, str | None], ...]
 
     @classmethod
     def of(cls, system: System, duck: duckdb.DuckDBPyConnection, staged: Staged) -> "_Fresh":
@@ -153,7 +152,12 @@ class _Fresh:
         repeated = _count(duck, "compared WHERE there AND alike")
         other = duck.execute(f"SELECT source_id, {', '.join(BODY)} FROM compared WHERE there AND NOT alike").fetchall()
         conflicts = tuple(
-            {"file": None, "line": None, "reason": "conflicting_repeat", "body": json.dumps(dict(zip(("source_id", *BODY), row, strict=True)), ensure_ascii=False)}
+            {
+                "file": None,
+                "line": None,
+                "reason": "conflicting_repeat",
+                "body": json.dumps(dict(zip(("source_id", *BODY), row, strict=True)), ensure_ascii=False),
+            }
             for row in other
         )
         return cls(_count(duck, "fresh"), repeated, conflicts)
@@ -179,7 +183,7 @@ def _accept(
         _finish(connection, name, staged, fresh, now, started)
         if bulk:
             loaded = json.dumps({"source": name, "rows": fresh.rows})
-            at = ledger_records.accept_instant(connection, now)
+            at = instants.accept_instant(connection, now)
             ledger_records.add_parts(connection, parts, arrival=ledger_records.add_marker(connection, name, at, loaded), bulk=True)
             return fresh.rows
         return ledger_records.append_tail(connection, (Record(*row) for row in rows), now) if rows else 0
@@ -202,5 +206,3 @@ def _finish(connection: Connection, name: str, staged: Staged, fresh: _Fresh, no
     refused, seconds = len(refusals) + len(fresh.conflicts), monotonic_seconds() - started
     row = LoadRow(name, now, min(written, now), staged.read, fresh.rows, staged.repeated + fresh.repeated, refused, seconds)
     ledger_records.add_load(connection, row)
-
-

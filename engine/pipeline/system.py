@@ -19,7 +19,6 @@ from engine.rulebook.python import Evaluator, compile_python
 from engine.workspace.load import content_hash, load_workspace
 from engine.workspace.model import Workspace
 
-
 LOOK_SECONDS = 1.0  # how often the workspace's files are looked at for changes
 
 

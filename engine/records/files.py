@@ -5,7 +5,7 @@ import hashlib
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from glob import glob, has_magic
+from glob import has_magic
 from os.path import normpath
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -23,13 +23,12 @@ def files_named(data: Path, pattern: str, place: Place) -> list[str]:
 
     Raises E607 if it could name files elsewhere (links inside `data` are the operator's own business), E602 if there is none.
     """
-
     inside = normpath(pattern)
     if "://" in pattern or "\\" in pattern or PurePosixPath(inside).is_absolute() or inside.split("/")[0] in {"..", "~"}:
         raise refuse("E607", place, path=pattern)
     if (data / inside).is_file():
         return [inside]
-    found = sorted(name for name in glob(inside, root_dir=data, recursive=True) if (data / name).is_file()) if has_magic(inside) else []
+    found = sorted(str(path.relative_to(data)) for path in data.glob(inside) if path.is_file()) if has_magic(inside) else []
     if not found:
         raise refuse("E602", place, path=pattern)
     return found

@@ -16,7 +16,7 @@ def is_stale(covered: int | None, instant: int, max_age: str, elapsed: int | Non
         return True
     if elapsed is not None:
         return instant - covered > elapsed
-    return business_time(covered, instant, zone, business) > int(max_age.split()[0]) * HOUR
+    return business_time(covered, instant, zone, business) > int(max_age.split(maxsplit=1)[0]) * HOUR
 
 
 def business_time(start: int, end: int, zone: Zone, business: BusinessDays) -> int:

@@ -5,8 +5,9 @@ Which files count is said by the manifest alone (`Part` rows in the ledger); a r
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 import pyarrow as pa
@@ -87,7 +88,7 @@ def write_parts(
     connection.execute("DROP TABLE writing")
 
 
-def _statistics(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, dict[str, object]]:
+def _statistics(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, dict[str, Any]]:
     """What `Part` keeps of each bucket, in order of bucket."""
     found = connection.execute(f"""
         SELECT bucket, count(*), min(occurred_at), max(occurred_at), max(known_at),
@@ -101,12 +102,10 @@ def _statistics(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[st
         newest.setdefault(bucket, {})[source] = at
     tied = {bucket for (bucket,) in ties}
     names = ("rows", "since", "until", "known_until", "fields_since", "fields_until")
-    return {
-        bucket: {**dict(zip(names, values, strict=True)), "tied": bucket in tied, "newest": newest[bucket]} for bucket, *values in found
-    }
+    return {bucket: {**dict(zip(names, values, strict=True)), "tied": bucket in tied, "newest": newest[bucket]} for bucket, *values in found}
 
 
-def tail_table(rows: Sequence[Mapping[str, object]]) -> pa.Table:
+def tail_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Tail rows as an Arrow table in the lake's columns."""
     return pa.Table.from_pylist([{name: row[name] for name in COLUMNS} for row in rows], schema=SCHEMA)
 
@@ -143,7 +142,7 @@ def may_tie(parts: Sequence[Part], tail: pa.Table | None) -> bool:
 
 
 def _overlap(spans: Sequence[tuple[int, int]]) -> bool:
-    return any(later[0] <= earlier[1] for earlier, later in zip(spans, spans[1:], strict=False))
+    return any(later[0] <= earlier[1] for earlier, later in pairwise(spans))
 
 
 def newest_by_source(parts: Iterable[Part], instant: int) -> dict[str, int] | None:

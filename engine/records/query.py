@@ -20,8 +20,10 @@ FILE_SHIFT, READER_SHIFT = 40, 56  # a row's place in one number: reader, file o
 
 @dataclass(frozen=True)
 class Query:
-    """The SELECT taken apart. `rows_from` are the readers each row comes from, with the offset at which a column may be added to
-    their SELECT; empty where rows cannot be followed to their line.
+    """The SELECT taken apart.
+
+    `rows_from` are the readers each row comes from, with the offset at which a column may be added to their SELECT; empty where rows
+    cannot be followed to their line.
     """
 
     sql: str

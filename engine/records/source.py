@@ -120,7 +120,7 @@ class _Reading:
             return inputs, ()
         cleaned, refusals = without_bad_lines(self.conn, self.query.readers, inputs, self.request.scratch / "clean")
         try:
-            replace(self, csv_options=REJECTS + LONG_LINES)._select(cleaned)
+            replace(self, csv_options=REJECTS + LONG_LINES)._select(cleaned)  # noqa: SLF001  # the same class
         except duckdb.Error as error:
             raise self._fault(error, cleaned) from error
         return cleaned, refusals

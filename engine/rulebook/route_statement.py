@@ -12,7 +12,7 @@ def units_statement(route: Route, unit: Unit, bound: Bound) -> exp.Select:
     """SELECT of the unit, `at.<step>` for each step and `closed`. Unlike in facts, a later step does not prove the first one here."""
     keys = [column(key) for key in UNIT_COLUMNS[unit]]
     firsts = [alias(aggregate(a.First(tuple(step.done_by)), bound), f"at.{step_id}") for step_id, step in route.steps.items()]
-    closed: exp.Expression = exp.false()
+    closed: exp.Expr = exp.false()
     if route.spec.closed_by:
         first = aggregate(a.First(tuple(route.spec.closed_by)), bound)
         closed = exp.Not(this=exp.Is(this=exp.paren(first), expression=exp.null()))

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from engine.calendar import BUSINESS_REACH, DAY, LATEST, BusinessDays, Zone
 from engine.facts import algebra as a
-from engine.facts.spec import NO_NUMBER, NO_VALUE
+from engine.records.record import NO_NUMBER, NO_VALUE
 from engine.rulebook.plan import Column
 
 WORD_BITS = 60  # distinct days as bits of a 64-bit word; longer windows count DISTINCT (wide integers do not travel between engines)
@@ -37,17 +37,17 @@ def column(name: str, table: str | None = None) -> exp.Column:
     return exp.column(name, table=table, quoted=True)
 
 
-def literal(value: int | str | None) -> exp.Expression:
+def literal(value: int | str | None) -> exp.Expr:
     if value is None:
         return exp.null()
     return exp.Literal.string(value) if isinstance(value, str) else exp.Literal.number(value)
 
 
-def flag(value: bool) -> exp.Expression:
+def flag(value: bool) -> exp.Expr:
     return exp.true() if value else exp.false()
 
 
-def alias(expression: exp.Expression, name: str) -> exp.Alias:
+def alias(expression: exp.Expr, name: str) -> exp.Alias:
     return exp.Alias(this=expression, alias=exp.to_identifier(name, quoted=True))
 
 
@@ -55,10 +55,10 @@ def table(name: str) -> exp.Table:
     return exp.Table(this=exp.to_identifier(name, quoted=True))
 
 
-def day_of(instant: exp.Expression, bound: Bound) -> exp.Expression:
+def day_of(instant: exp.Expr, bound: Bound) -> exp.Expr:
     """The local day of an instant, the zone's newest offsets asked first because most records are recent."""
     changes = bound.zone.changes_between(bound.since, bound.instant)
-    offset: exp.Expression = literal(changes[0][1])
+    offset: exp.Expr = literal(changes[0][1])
     if len(changes) > 1:
         branches = exp.Case(default=literal(changes[0][1]))
         for start, shift in reversed(changes[1:]):
@@ -67,25 +67,25 @@ def day_of(instant: exp.Expression, bound: Bound) -> exp.Expression:
     return exp.IntDiv(this=exp.paren(exp.Add(this=instant.copy(), expression=offset)), expression=literal(DAY))
 
 
-def both(*parts: exp.Expression) -> exp.Expression:
+def both(*parts: exp.Expr) -> exp.Expr:
     return exp.and_(*parts, copy=False) if parts else exp.true()
 
 
-def either(*parts: exp.Expression) -> exp.Expression:
+def either(*parts: exp.Expr) -> exp.Expr:
     return exp.or_(*parts, copy=False) if parts else exp.false()
 
 
-def compare(kind: type[exp.Binary], left: exp.Expression, right: exp.Expression) -> exp.Expression:
+def compare(kind: type[exp.Binary], left: exp.Expr, right: exp.Expr) -> exp.Expr:
     return kind(this=left, expression=right)
 
 
-def is_event(events: Sequence[str]) -> exp.Expression:
+def is_event(events: Sequence[str]) -> exp.Expr:
     if len(events) == 1:
         return compare(exp.EQ, column("event"), literal(events[0]))
     return exp.In(this=column("event"), expressions=[literal(event) for event in events])
 
 
-def within(oldest: int, newest: int, bound: Bound) -> exp.Expression:
+def within(oldest: int, newest: int, bound: Bound) -> exp.Expr:
     """Whether a record's day lies between two distances from today."""
     return both(
         compare(exp.GTE, column("day"), literal(bound.today - oldest)),
@@ -93,14 +93,14 @@ def within(oldest: int, newest: int, bound: Bound) -> exp.Expression:
     )
 
 
-def filtered(aggregate: exp.Expression, condition: exp.Expression) -> exp.Expression:
+def filtered(aggregate: exp.Expr, condition: exp.Expr) -> exp.Expr:
     return exp.Filter(this=aggregate, expression=exp.Where(this=condition))
 
 
 # --- accumulators: one aggregate each ---------------------------------------------------------------------------------
 
 
-def aggregate(node: a.Accumulator, bound: Bound) -> exp.Expression:
+def aggregate(node: a.Accumulator, bound: Bound) -> exp.Expr:
     """The aggregate that computes an accumulator over one unit's records."""
     match node:
         case a.Latest():
@@ -117,8 +117,8 @@ def aggregate(node: a.Accumulator, bound: Bound) -> exp.Expression:
             raise TypeError("open items are counted per key first, see statement.py")
 
 
-def _latest(node: a.Latest, bound: Bound) -> exp.Expression:
-    key: exp.Expression = column("occurred_at")
+def _latest(node: a.Latest, bound: Bound) -> exp.Expr:
+    key: exp.Expr = column("occurred_at")
     if bound.ties:
         key = exp.Tuple(expressions=[key, column("source"), column("source_id")])
     newest = filtered(exp.ArgMax(this=column(node.column), expression=key), compare(exp.EQ, column("field"), literal(node.field)))
@@ -126,7 +126,7 @@ def _latest(node: a.Latest, bound: Bound) -> exp.Expression:
     return exp.Nullif(this=newest, expression=nothing)
 
 
-def _distinct_days(node: a.DaysWithin, bound: Bound) -> exp.Expression:
+def _distinct_days(node: a.DaysWithin, bound: Bound) -> exp.Expr:
     """Days as bits where they fit into one word. The shift stands inside CASE: a row outside the window would shift too far."""
     inside = both(is_event([node.event]), within(node.oldest, node.newest, bound))
     if node.oldest - node.newest >= WORD_BITS:
@@ -147,7 +147,7 @@ class Renderer:
     bound: Bound
     fold: Mapping[a.Accumulator, str]
 
-    def value(self, node: a.Value) -> exp.Expression:
+    def value(self, node: a.Value) -> exp.Expr:
         match node:
             case a.CountWithin() | a.DaysWithin() | a.OpenItems():
                 return exp.Coalesce(this=column(self.fold[node]), expressions=[literal(0)])
@@ -164,7 +164,7 @@ class Renderer:
             case a.BusinessCount():
                 return self._business_count(node)
             case a.Minus():
-                return exp.paren(exp.Sub(this=self.value(node.left), expression=self.value(node.right)))
+                return exp.paren(exp.Sub(this=self.value(node.left), expression=self.value(node.right)), copy=False)
             case a.Coalesce():
                 first, *rest = [self.value(part) for part in node.values]
                 return exp.Coalesce(this=first, expressions=rest)
@@ -178,7 +178,7 @@ class Renderer:
             case a.Case():
                 return self._case(node)
 
-    def truth(self, node: a.Truth) -> exp.Expression:
+    def truth(self, node: a.Truth) -> exp.Expr:
         match node:
             case a.Compare():
                 kinds: Mapping[a.Operator, type[exp.Binary]] = {"==": exp.EQ, "!=": exp.NEQ, ">=": exp.GTE, "<=": exp.LTE}
@@ -205,7 +205,7 @@ class Renderer:
             case a.TruthRef():
                 return column(node.name)
 
-    def column(self, each: Column) -> exp.Expression:
+    def column(self, each: Column) -> exp.Expr:
         node = each.node
         if each.is_truth:
             return self.truth(node)  # type: ignore[arg-type]  # a column marked as truth holds one
@@ -214,7 +214,7 @@ class Renderer:
     def _any_stale(self, sources: Sequence[str]) -> bool:
         return not self.bound.stale.isdisjoint(sources)
 
-    def _case(self, node: a.Case) -> exp.Expression:
+    def _case(self, node: a.Case) -> exp.Expr:
         if not node.rows:
             return self.value(node.otherwise)
         branches = exp.Case(default=self.value(node.otherwise))
@@ -222,14 +222,14 @@ class Renderer:
             branches = branches.when(self.truth(truth), self.value(value), copy=False)
         return branches
 
-    def _extreme(self, node: a.Extreme) -> exp.Expression:
+    def _extreme(self, node: a.Extreme) -> exp.Expr:
         """Unknown parts stand for an instant beyond all others: engines disagree on what GREATEST makes of NULL."""
         beyond = -LATEST if node.pick == "greatest" else LATEST
         kind = exp.Greatest if node.pick == "greatest" else exp.Least
         first, *rest = [exp.Coalesce(this=self.value(part), expressions=[literal(beyond)]) for part in node.values]
         return exp.Nullif(this=kind(this=first, expressions=rest), expression=literal(beyond))
 
-    def _business_count(self, node: a.BusinessCount) -> exp.Expression:
+    def _business_count(self, node: a.BusinessCount) -> exp.Expr:
         """Looked up in a list bound into the statement: weekday arithmetic would not know the holidays."""
         counts = self.bound.business.counts(self.bound.today)
         if isinstance(node.day, a.Today):
@@ -238,5 +238,6 @@ class Renderer:
         at_least = exp.Greatest(this=distance, expressions=[literal(0)])
         known = exp.Not(this=exp.Is(this=distance.copy(), expression=exp.null()))
         index = exp.Case().when(known, exp.Least(this=at_least, expressions=[literal(2 * BUSINESS_REACH)]))
-        whole = exp.cast(index, "BIGINT")  # sqlglot counts from 0 or 1 as the dialect does, but only for an index whose type it knows
-        return exp.Bracket(this=exp.Array(expressions=[literal(count) for count in counts]), expressions=[whole])
+        listed = exp.Array(expressions=[literal(count) for count in counts])
+        listed.type = exp.DataType.build("ARRAY<BIGINT>")  # said, for sqlglot counts from 1 where a dialect does only if it knows the types
+        return exp.Bracket(this=listed, expressions=[exp.cast(index, "BIGINT")])

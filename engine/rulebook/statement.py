@@ -67,7 +67,7 @@ def levels(columns: Iterable[Column]) -> list[list[Column]]:
 
 
 def _result(plan: Plan, question: Question, renderer: Renderer, keys: Sequence[str]) -> exp.Select:
-    parts: list[exp.Expression] = [column(key) for key in keys]
+    parts: list[exp.Expr] = [column(key) for key in keys]
     parts += [column(name) for name in question.columns]
     if question.rules:
         parts += [alias(renderer.truth(rule.matches), rule_column(rule_id)) for rule_id, rule in plan.rules.items()]

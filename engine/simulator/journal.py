@@ -85,10 +85,7 @@ def _json_line(line_id: str, record: Record) -> str:
     company, user, event, props = record.cells
     who = f'"{user}"' if user else "null"
     # Written by hand because ids and event names need no escaping and json.dumps would cost half of the run.
-    return (
-        f'{{"id": "{line_id}", "company": "{company}", "user": {who}, '
-        f'"event": "{event}", "at": "{iso(record.at)}", "props": {props}}}\n'
-    )
+    return f'{{"id": "{line_id}", "company": "{company}", "user": {who}, "event": "{event}", "at": "{iso(record.at)}", "props": {props}}}\n'
 
 
 def _csv_line(cells: tuple[str, ...]) -> str:

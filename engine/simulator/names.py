@@ -17,7 +17,7 @@ _TRADES: Final = _words(
     "製作所 電機 建設 食品 物流 運輸 印刷 工務店 商事 精機 化学 薬品 観光 ホテル 不動産 "
     "システム ソフト 設計 デザイン 警備 介護サービス フーズ テック 紙業 繊維 農園 水産 自動車 メディカル 教育"
 )
-_FORMS: Final = ("株式会社{}", "株式会社{}", "{}株式会社", "有限会社{}", "（株）{}", "{}（株）", "合同会社{}")  # noqa: RUF001 - full-width brackets are how sales type them
+_FORMS: Final = ("株式会社{}", "株式会社{}", "{}株式会社", "有限会社{}", "（株）{}", "{}（株）", "合同会社{}")
 
 _SURNAMES: Final = (
     "佐藤 sato,鈴木 suzuki,高橋 takahashi,田中 tanaka,伊藤 ito,渡辺 watanabe,山本 yamamoto,中村 nakamura,"
@@ -30,8 +30,7 @@ SURNAMES: Final = tuple((kanji, romaji) for kanji, romaji in (pair.split() for p
 """Surname and its spelling in mail addresses."""
 
 _GIVEN: Final = _words(
-    "翔太 大輔 健一 拓也 直樹 誠 浩二 亮 和也 健太 雄一 隆 哲也 学 淳 "
-    "美咲 陽子 真由美 恵 愛 裕子 彩 由美 千尋 菜々子 久美子 さくら 香織 智子 麻衣"
+    "翔太 大輔 健一 拓也 直樹 誠 浩二 亮 和也 健太 雄一 隆 哲也 学 淳 美咲 陽子 真由美 恵 愛 裕子 彩 由美 千尋 菜々子 久美子 さくら 香織 智子 麻衣"
 )
 
 OWNERS: Final = ("sato", "tanaka", "suzuki", "takahashi")

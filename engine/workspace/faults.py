@@ -1,8 +1,10 @@
 """Gathers every fault of a workspace, each at its file, line and column, with the nearest known name."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path as FilePath
 from types import UnionType
 from typing import Annotated, Union, cast, get_args, get_origin
 
@@ -10,9 +12,12 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from engine.errors import Fault, Place
-from engine.workspace.tree import Node, Path
+from engine.workspace.tree import Node, Path, decoded
 
 NUMBERS = {"int_type", "int_parsing", "int_from_float"}
+EXAMPLES = ("next_step", "next-setting", "product.login", "09:00", "36h", "mail/readiness", "cs@example.jp", "https://example.jp")
+KINDS = {"string": '"…"', "list": "[…, …]", "dict": "{key: value}", "model": "{key: value}", "bool": "true / false"}
+AT_KEY = {"E105", "E106", "E107", "E120", "E201", "E303", "E401"}  # found at the key, the others at the value
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -23,21 +28,38 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 @dataclass
 class Faults:
-    """`trees` maps each file to its tree; `homes` says in which file an entry of a section stands."""
+    """`trees` maps each file to its tree; `homes` says in which file an entry of a section stands.
+
+    `unreadable`: a whole file could not be read, so a missing name proves nothing.
+    `broken` holds the names whose own definition is at fault: that they are then missing elsewhere is no second fault.
+    """
 
     trees: dict[str, Node] = field(default_factory=dict)
     homes: dict[tuple[str, str], str] = field(default_factory=dict)
     found: list[Fault] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)
+    unreadable: bool = False
 
     def add(self, code: str, place: Place, **values: object) -> None:
-        self.found.append(Fault(code, place, values))
+        fault = Fault(code, place, values)
+        if values.get("name") not in self.broken and fault not in self.found:
+            self.found.append(fault)
 
     def at(self, code: str, path: Path, values: Mapping[str, object]) -> None:
         """A fault at a path such as ("rules", "next-setting", "when", 0); adds the nearest known name."""
         known = values.get("known") or values.get("values") or values.get("allowed")
         wrong = values.get("name") or values.get("value") or values.get("comparison")
-        near = nearest(str(wrong), known) if isinstance(known, tuple) and wrong is not None else None
-        self.found.append(Fault(code, self.place(path, of_key=code in {"E106", "E107", "E201", "E303", "E401"}), {**values, "near": near}))
+        near = values.get("near") or (nearest(str(wrong), known) if isinstance(known, tuple) and wrong is not None else None)
+        self.add(code, self.place(path, of_key=code in AT_KEY), **{**values, "near": near})
+
+    def text_of(self, path: FilePath, root: FilePath) -> str | None:
+        """The text of a file that is not YAML, or None after reporting that it is not UTF-8."""
+        file = str(path.relative_to(root))
+        text = decoded(path.read_bytes(), file)
+        if isinstance(text, str):
+            return text.replace("\r\n", "\n")
+        self.found.append(text)
+        return None
 
     def place(self, path: Path, *, of_key: bool = False) -> Place:
         """Where a path stands: in the file that holds its section and entry."""
@@ -45,29 +67,37 @@ class Faults:
         file = self.homes.get((names[0], names[1]) if len(names) == 2 else (names[0], "")) or self.homes.get((names[0], ""), names[0])
         if file not in self.trees:
             return Place(file)
-        return Place(file, *self.trees[file].place_of(path, of_key=of_key))
+        tree = self.trees[file]
+        if names[0] == "rules" and not tree.has(path[:3]) and tree.has(("defaults", *path[2:3])):
+            path = ("defaults", *path[2:])
+        return Place(file, *tree.place_of(path, of_key=of_key))
 
     def from_schema(self, error: ValidationError, prefix: Path, model: object, file: str | None = None) -> None:
         """What pydantic found wrong with the part at `prefix`, in our words; `model` is the type it was held against.
 
         `file` names the file of a model that is a whole file; what it lacks is reported there.
         """
-        seen: set[tuple[Path, str]] = set()
+        seen: set[Path] = set()
         for detail in error.errors(include_url=False):
-            path = (*prefix, *self._inside(prefix, detail["loc"]))
-            if file is not None and detail["type"] == "missing" and len(detail["loc"]) == 1:
-                self.found.append(Fault("E106", Place(file), {"key": detail["loc"][0]}))
-                continue
-            if (path, detail["type"]) not in seen:
-                seen.add((path, detail["type"]))
+            path = (*prefix, *self._inside(prefix, detail["loc"], missing=detail["type"] == "missing"))
+            if not prefix and detail["type"] == "missing" and len(detail["loc"]) == 1:
+                self._add_missing_top(str(detail["loc"][0]), file)
+            elif path not in seen:
+                seen.add(path)
                 self._add_detail(detail, path, keys_at(model, detail["loc"][:-1]))
 
-    def _inside(self, prefix: Path, location: tuple[int | str, ...]) -> Path:
+    def _add_missing_top(self, key: str, file: str | None) -> None:
+        if file is not None:
+            self.add("E106", Place(file), key=key)
+        else:
+            self.add("E119", Place("rules"), section=key)
+
+    def _inside(self, prefix: Path, location: tuple[int | str, ...], *, missing: bool) -> Path:
         """The part of pydantic's location that exists in the file: names of union branches are left out."""
         start = (*prefix, *location)[:2]
         names = [str(part) for part in start]
         file = self.homes.get((names[0], names[-1])) or self.homes.get((names[0], ""), "") if names else ""
-        node = self.trees[file] if file in self.trees else None
+        node = self.trees.get(file)
         if ("rules", names[-1]) in self.homes and prefix and node is not None and node.entries is not None:
             node = node.entries["rules"]
             node = node.entries.get(str(prefix[-1])) if node.entries is not None else None
@@ -77,7 +107,7 @@ class Faults:
             node = node.entries.get(str(part)) if node is not None and node.entries is not None else None
         for index, part in enumerate(location):
             child = _child(node, part)
-            if child is not None or index == len(location) - 1:
+            if child is not None or (missing and index == len(location) - 1) or part == "[key]":
                 kept.append(part)
                 node = child if child is not None else node
         return tuple(kept)
@@ -85,26 +115,39 @@ class Faults:
     def _add_detail(self, detail: ErrorDetails, path: Path, known: tuple[str, ...]) -> None:
         kind, given = detail["type"], detail.get("input")
         context = detail.get("ctx", {})
+        if path[-1:] == ("[key]",):
+            path = path[:-1]
+            self.add("E309", self.place(path, of_key=True), key=str(path[-2]), value=given, example=example_of(context))
+            return
         name = str(path[-1]) if path else ""
         match kind:
             case "extra_forbidden":
-                self.found.append(Fault("E105", self.place(path, of_key=True), {"key": name, "near": nearest(name, known), "known": known}))
+                self.add("E105", self.place(path, of_key=True), key=name, near=nearest(name, known), known=known)
             case "missing":
-                self.found.append(Fault("E106", self.place(path[:-1], of_key=True), {"key": name}))
+                self.add("E106", self.place(path[:-1], of_key=True), key=name)
             case "literal_error":
                 allowed = str(context.get("expected", ""))
                 options = [item.strip().strip("'") for item in allowed.replace(" or ", ", ").split(",")]
-                self.found.append(Fault("E203", self.place(path), {"fact": name, "value": given, "values": tuple(options), "near": nearest(str(given), options)}))
+                self.add("E203", self.place(path), fact=name, value=given, values=tuple(options), near=nearest(str(given), options))
             case "string_pattern_mismatch":
-                self.found.append(Fault("E309", self.place(path), {"key": name, "value": given, "pattern": context.get("pattern", "")}))
+                self.add("E309", self.place(path), key=name, value=given, example=example_of(context))
             case "greater_than_equal" | "less_than_equal":
-                self.found.append(Fault("E304", self.place(path), {"key": name, "value": given, "limit": context.get("ge", context.get("le"))}))
+                self.add("E304", self.place(path), key=name, value=given, limit=context.get("ge", context.get("le")))
             case "table_without_else":
-                self.found.append(Fault("E306", self.place(path)))
+                self.add("E306", self.place(path))
+            case "too_short":
+                self.add("E110", self.place(path), key=name)
             case _ if kind in NUMBERS:
-                self.found.append(Fault("E301", self.place(path), {"comparison": name, "wanted": given}))
+                self.add("E301", self.place(path), comparison=name, wanted=given)
             case _:
-                self.found.append(Fault("E310", self.place(path), {"key": name, "value": given, "wanted": kind.removesuffix("_type")}))
+                kind = kind.removesuffix("_type")
+                self.add("E310", self.place(path), key=name, value=given, wanted=KINDS.get(kind, kind))
+
+
+def example_of(context: Mapping[str, object]) -> str:
+    """What a text of the pattern looks like: people read examples, not patterns."""
+    pattern = str(context.get("pattern", ""))
+    return next((example for example in EXAMPLES if re.search(pattern, example)), pattern)
 
 
 def _child(node: Node | None, part: str | int) -> Node | None:
@@ -126,7 +169,7 @@ def keys_at(annotation: object, location: Iterable[str | int]) -> tuple[str, ...
 
 def _options(annotation: object) -> list[object]:
     """The alternatives of a union, without their annotations."""
-    if get_origin(annotation) in {Annotated}:
+    if get_origin(annotation) is Annotated:
         return _options(get_args(annotation)[0])
     if get_origin(annotation) in {Union, UnionType}:
         return [option for each in get_args(annotation) for option in _options(each)]

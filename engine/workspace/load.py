@@ -2,31 +2,33 @@
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
 from zoneinfo import ZoneInfoNotFoundError, available_timezones
 
 import holidays
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from engine.calendar import BusinessDays, Zone, day_of_date, zone
 from engine.errors import BansoError, Fault, Place
 from engine.facts import PRIMITIVES
 from engine.facts.open_items import OpenItemsFact
-from engine.facts.route import Route, RouteSpec, Step
+from engine.facts.route import COMPLETE, Route, RouteSpec, Step
 from engine.facts.spec import FactSpec
-from engine.rulebook.compile import Written, compile_plan
+from engine.rulebook.compile import AUTOMATIC, Written, compile_plan
 from engine.rulebook.spec import LANES, RuleSpec
 from engine.workspace.check import Parts, check_names
 from engine.workspace.faults import Faults, nearest
-from engine.workspace.model import MailSource, SourceQuery, Workspace
+from engine.workspace.model import SourceQuery, Workspace
 from engine.workspace.schema import Business, GoalsFile, OrderFile, WorkspaceFile
 from engine.workspace.templates import read_mails
 from engine.workspace.tree import Node, Plain, read_tree
 
-Model = TypeVar("Model")
+Model = TypeVar("Model", bound=BaseModel)
 CONTENT = {".yaml", ".sql", ".csv", ".mjml", ".txt", ".md"}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_HOLIDAY_YEAR, LAST_HOLIDAY_YEAR = 2005, 2050
@@ -34,6 +36,8 @@ LABELS = {
     "en": {"next_step": "next step", "stalled_days": "days without progress", "done": "steps done", "complete": "complete"},
     "ja": {"next_step": "次の工程", "stalled_days": "設定が進んでいない日数", "done": "済んだ工程", "complete": "完了"},
 }
+NAME, ID = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z][a-z0-9-]{0,62}")
+TAKEN = {"facts": (*AUTOMATIC, "any", "segment"), "steps": (COMPLETE, "by", "else")}
 TOP_KEYS = ("banso", "route", "steps", "facts", "segments", "goals", "order", "rules", "defaults")
 
 
@@ -58,10 +62,12 @@ def _sections(rules: Path, faults: Faults) -> dict[str, dict[str, Plain] | Plain
         tree, found = read_tree(path.read_bytes(), file)
         faults.found += found
         if tree is None:
+            faults.unreadable |= bool(found)
             continue
         faults.trees[file] = tree
         if tree.entries is None:
             faults.add("E118", Place(file, tree.line, tree.column))
+            faults.unreadable = True
             continue
         _take_sections(tree, file, sections, faults)
     return sections
@@ -74,9 +80,13 @@ def _take_sections(tree: Node, file: str, sections: dict[str, dict[str, Plain] |
     for key, node in entries.items():
         if key not in TOP_KEYS and key not in top:
             place = Place(file, *tree.key_places[key])
-            faults.add("E105", place, key=key, near=nearest(key, TOP_KEYS), known=TOP_KEYS)
+            known = (*top, *TOP_KEYS)
+            faults.add("E105", place, key=key, near=nearest(key, known), known=known)
+            faults.unreadable |= nearest(key, known) is not None  # the section it was meant to be is not missing as well
         elif key == "rules":
             _take_rules(node, defaults, file, sections, faults)
+        elif (key, "") in faults.homes:
+            faults.add("E104", Place(file, *tree.key_places[key]), key=key, first=faults.homes[(key, "")])
         elif key != "defaults":
             faults.homes[(key, "")] = file
             sections[key] = node.plain()
@@ -106,9 +116,9 @@ class _Builder:
     def build(self) -> Workspace | None:
         settings = self._model(WorkspaceFile, "banso", {key: self.sections[key] for key in WorkspaceFile.model_fields if key in self.sections})
         goals = self._model(GoalsFile, "goals", {key: self.sections[key] for key in ("segments", "goals") if key in self.sections})
-        order = self._model(OrderFile, "order", {"order": self.sections.get("order")})
+        order = self._model(OrderFile, "order", {key: self.sections[key] for key in ("order",) if key in self.sections})
         route, facts, rules = self._route(), self._facts(), self._rules()
-        if settings is None or goals is None or order is None or route is None:
+        if settings is None or goals is None or order is None or route is None or self.faults.unreadable:
             return None
         place, business = self._zone(settings), self._business(settings.business)
         prefixes = self._prefixes(settings)
@@ -146,22 +156,53 @@ class _Builder:
 
     def _model(self, model: type[Model], section: str, plain: object) -> Model | None:
         """A part of the workspace held against its model; faults go to the place where the part stands."""
-        prefix = () if model in {WorkspaceFile, GoalsFile, OrderFile} else tuple(section.split(".", 1))
+        prefix = () if issubclass(model, WorkspaceFile | GoalsFile | OrderFile) else tuple(section.split(".", 1))
         try:
-            return TypeAdapter(model).validate_python(plain)
+            return model.model_validate(plain)
         except ValidationError as error:
             self.faults.from_schema(error, prefix, model, file=self.faults.homes.get((section, "")))
+            return self._without_wrong(model, plain, error)
+
+    @staticmethod
+    def _without_wrong(model: type[Model], plain: object, error: ValidationError) -> Model | None:
+        """The part as if what is wrong in it were not written, where it can do without: so that the rest is checked in the same run."""
+        mended = deepcopy(plain)
+        for detail in error.errors(include_url=False):
+            inner = mended
+            for part in detail["loc"][:-1]:
+                inner = inner.get(part) if isinstance(inner, dict) else None
+            if isinstance(inner, dict):
+                inner.pop(detail["loc"][-1], None)
+        try:
+            return model.model_validate(mended)
+        except ValidationError:
             return None
 
     def _entries(self, section: str) -> Mapping[str, Plain]:
         found = self.sections.get(section)
         if isinstance(found, dict):
+            for name in found:
+                self._check_name(section, name)
             return found
-        self.faults.add("E119", self.faults.place((section,)), section=section)
+        if section in self.sections:
+            self.faults.add("E118", self.faults.place((section,)))
+        elif not self.faults.unreadable:
+            self.faults.add("E119", Place("rules"), section=section)
         return {}
 
+    def _check_name(self, section: str, name: str) -> None:
+        """The names people give: ids, as they become columns and keys; some are taken."""
+        place = self.faults.place((section, name), of_key=True)
+        example = "next-setting" if section == "rules" else "next_step"
+        if not re.fullmatch(ID if section == "rules" else NAME, name):
+            self.faults.add("E309", place, key=section, value=name, example=example)
+        elif name in TAKEN.get(section, ()):
+            self.faults.add("E128", place, value=name)
+
     def _route(self) -> Route | None:
-        spec = self._model(RouteSpec, "route", self.sections.get("route"))
+        spec = self._model(RouteSpec, "route", self.sections["route"]) if "route" in self.sections else None
+        if "route" not in self.sections and not self.faults.unreadable:
+            self.faults.add("E119", Place("rules"), section="route")
         steps = {name: self._model(Step, f"steps.{name}", plain) for name, plain in self._entries("steps").items()}
         good = {name: step for name, step in steps.items() if step is not None}
         return Route(spec, good) if spec is not None and len(good) == len(steps) and good else None
@@ -171,13 +212,21 @@ class _Builder:
         for name, plain in self._entries("facts").items():
             primitive = next((key for key in PRIMITIVES if isinstance(plain, dict) and key in plain), None)
             if primitive is None:
-                self.faults.add("E120", self.faults.place(("facts", name)), name=name, known=tuple(PRIMITIVES))
+                keys = tuple(plain) if isinstance(plain, dict) else ()
+                near = next((close for key in keys if (close := nearest(key, PRIMITIVES)) is not None), None)
+                self.faults.at("E120", ("facts", name), {"fact": name, "allowed": tuple(PRIMITIVES)} | ({"near": near} if near else {}))
             elif (spec := self._model(PRIMITIVES[primitive], f"facts.{name}", plain)) is not None:
                 found[name] = spec
+        self.faults.broken |= set(self._entries_read("facts")) - set(found)
         return found
+
+    def _entries_read(self, section: str) -> Mapping[str, Plain]:
+        found = self.sections.get(section)
+        return found if isinstance(found, dict) else {}
 
     def _rules(self) -> dict[str, RuleSpec]:
         models = {name: self._model(RuleSpec, f"rules.{name}", plain) for name, plain in self._entries("rules").items()}
+        self.faults.broken |= {name for name, rule in models.items() if rule is None}
         return {name: rule for name, rule in models.items() if rule is not None}
 
     def _prefixes(self, settings: WorkspaceFile) -> dict[str, str]:
@@ -213,7 +262,8 @@ class _Builder:
             name = path.stem
             if name not in settings.sources:
                 self.faults.add("E124", Place(_relative(path, self.root)), name=name, near=nearest(name, settings.sources))
-            found[name] = SourceQuery(name, path, path.read_text(encoding="utf-8"))
+            if (text := self.faults.text_of(path, self.root)) is not None:
+                found[name] = SourceQuery(name, path, text)
         return found
 
     def _excluded(self, file: str | None) -> frozenset[str]:
@@ -223,7 +273,8 @@ class _Builder:
         if not path.is_file():
             self.faults.at("E125", ("excluded",), {"file": file})
             return frozenset()
-        return frozenset(line.split(",")[0].strip() for line in path.read_text(encoding="utf-8-sig").splitlines()[1:] if line.strip())
+        lines = (self.faults.text_of(path, self.root) or "").splitlines()
+        return frozenset(line.split(",")[0].strip() for line in lines[1:] if line.strip())
 
     def _item_keys(self, facts: Mapping[str, FactSpec]) -> dict[str, str]:
         keys: dict[str, str] = {}
@@ -246,14 +297,14 @@ def _csv_days(rules: Path, file: str, faults: Faults) -> Iterator[int]:
     if not path.is_file():
         faults.at("E125", ("business", "closed"), {"file": file})
         return
-    with path.open(encoding="utf-8-sig", newline="") as handle:
-        for number, row in enumerate(csv.DictReader(handle), 2):
-            try:
-                first, last = (date.fromisoformat((row[key] or "").strip()) for key in ("from", "to"))
-            except (KeyError, ValueError):
-                faults.add("E127", Place(_relative(path, rules.parent), number), line=",".join(str(value) for value in row.values()))
-                continue
-            yield from range(day_of_date(first), day_of_date(last) + 1)
+    reader = csv.DictReader((faults.text_of(path, rules.parent) or "").splitlines())
+    for row in reader:
+        try:
+            first, last = (date.fromisoformat((row[key] or "").strip()) for key in ("from", "to"))
+        except (KeyError, ValueError):
+            faults.add("E127", Place(_relative(path, rules.parent), reader.line_num), line=",".join(str(value) for value in row.values()))
+            continue
+        yield from range(day_of_date(first), day_of_date(last) + 1)
 
 
 def content_hash(root: Path) -> str:

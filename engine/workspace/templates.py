@@ -1,5 +1,6 @@
 """Reads mail templates and checks them before anyone is written to: syntax, allowed constructs, and every name they use."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,26 @@ from engine.workspace.model import MailSource
 BODY = "[[body]]"
 PARTS = ("subject.txt", "body.mjml", "body.txt")
 FILTERS = ("default", "d", "length", "join", "e")
+AS_TYPED = {
+    "Assign": "set",
+    "AssignBlock": "set",
+    "CallBlock": "call",
+    "FromImport": "from",
+    "FilterBlock": "filter",
+    "Getitem": "[",
+    "Call": "(",
+    "Add": "+",
+    "Sub": "-",
+    "Mul": "*",
+    "Div": "/",
+    "FloorDiv": "//",
+    "Mod": "%",
+    "Pow": "**",
+    "Concat": "~",
+    "List": "[",
+    "Tuple": "(",
+    "Dict": "{",
+}
 OBJECTS = {
     "account": ("name",),
     "contact": ("name", "role"),
@@ -60,7 +81,7 @@ def read_mails(templates: Path, plan: Plan, faults: Faults) -> dict[str, MailSou
 
 
 def _frame(path: Path, faults: Faults, root: Path) -> str:
-    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = (faults.text_of(path, root) if path.is_file() else "") or ""
     if BODY not in text:
         faults.add("E211", Place(str(path.relative_to(root))), marker=BODY)
     return text
@@ -71,12 +92,9 @@ def _part(path: Path, plan: Plan, faults: Faults, root: Path) -> str | None:
     if not path.is_file():
         faults.add("E208", Place(file), part=path.name)
         return None
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        faults.add("E112", Place(file), byte="")
-        return None
-    _check(text, file, plan, faults)
+    text = faults.text_of(path, root)
+    if text is not None:
+        _check(text, file, plan, faults)
     return text
 
 
@@ -100,16 +118,22 @@ def _wrong(tree: nodes.Template, plan: Plan, local: set[str]) -> Iterator[tuple[
         elif isinstance(node, nodes.Getattr) and not _known_part(node, local):
             owner = node.node.name if isinstance(node.node, nodes.Name) else ""
             yield "E205", node, node.attr, OBJECTS.get(owner, ())
+        elif isinstance(node, nodes.Output):
+            whole = (part for part in node.nodes if isinstance(part, nodes.Name) and part.name in OBJECTS)
+            yield from (("E205", part, part.name, tuple(f"{part.name}.{each}" for each in OBJECTS[part.name])) for part in whole)
         elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
             yield "E210", node, node.name, FILTERS
         elif not isinstance(node, ALLOWED):
-            yield "E210", node, type(node).__name__.lower(), ()
+            kind = type(node).__name__
+            yield "E210", node, AS_TYPED.get(kind, kind.lower()), ()
 
 
 def _all(node: nodes.Node) -> Iterator[nodes.Node]:
+    """Every node; what is inside a construct that is not allowed is passed over."""
     yield node
-    for child in node.iter_child_nodes():
-        yield from _all(child)
+    if isinstance(node, ALLOWED):
+        for child in node.iter_child_nodes():
+            yield from _all(child)
 
 
 def _known_part(node: nodes.Getattr, local: set[str]) -> bool:
@@ -117,7 +141,9 @@ def _known_part(node: nodes.Getattr, local: set[str]) -> bool:
 
 
 def _place(file: str, text: str, node: nodes.Node, word: str) -> Place:
-    """Jinja2 knows the line only; the column is where the word first stands in it."""
+    """Jinja2 knows the line only; the column is where the word first stands in its blanks."""
     lines = text.split("\n")
     line = lines[node.lineno - 1] if 0 < node.lineno <= len(lines) else ""
-    return Place(file, node.lineno, max(line.find(word), 0) + 1)
+    edge = r"\b" if word.isidentifier() else ""
+    spot = re.search(rf"\{{[{{%](?:(?![%}}]\}}).)*?{edge}({re.escape(word)}){edge}", line) or re.search(f"({re.escape(word)})", line)
+    return Place(file, node.lineno, spot.start(1) + 1 if spot else 1)

@@ -14,6 +14,8 @@ from engine.errors import Fault, Place
 BYTES_MAX = 1_000_000
 DEPTH_MAX = 32
 NODES_MAX = 100_000
+FULL_WIDTH_COLON = "："
+NO_COLON, RAN_ON = "could not find expected ':'", "mapping values are not allowed here"  # what PyYAML says
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
 
 Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
@@ -39,6 +41,15 @@ class Node:
             return [node.plain() for node in self.items]
         return self.value
 
+    def has(self, path: Path) -> bool:
+        """Whether keys lead to `path`."""
+        node = self
+        for part in path:
+            if node.entries is None or part not in node.entries:
+                return False
+            node = node.entries[str(part)]
+        return True
+
     def place_of(self, path: Path, *, of_key: bool = False) -> tuple[int, int]:
         """Line and column of what stands at `path`, or of the nearest node above it that exists."""
         node, at = self, (self.line, self.column)
@@ -61,15 +72,22 @@ class _Refused(Exception):
         self.fault = fault
 
 
+def decoded(raw: bytes, file: str) -> str | Fault:
+    """The text of a file in UTF-8, with or without a byte order mark; else the fault at the first byte that is none."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        return Fault("E112", Place(file, line), {"byte": f"0x{raw[error.start]:02x}"})
+
+
 def read_tree(raw: bytes, file: str) -> tuple[Node | None, list[Fault]]:
     """The tree of one file, or None, and every fault met on the way."""
     if len(raw) > BYTES_MAX:
         return None, [Fault("E111", Place(file), {"bytes": len(raw), "limit": BYTES_MAX})]
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        return None, [Fault("E112", Place(file, line), {"byte": f"0x{raw[error.start]:02x}"})]
+    text = decoded(raw, file)
+    if isinstance(text, Fault):
+        return None, [text]
     reader = _Reader(file)
     try:
         return reader.document(yaml.parse(text, Loader=yaml.SafeLoader)), reader.faults
@@ -83,11 +101,17 @@ def read_tree(raw: bytes, file: str) -> tuple[Node | None, list[Fault]]:
 
 
 def _syntax_fault(error: yaml.MarkedYAMLError, file: str, text: str) -> Fault:
-    mark = error.problem_mark or error.context_mark
+    """The fault where a person would look: at the word that lacks its colon, not at the next one, where the parser gave up."""
+    mark = (error.context_mark if error.problem == NO_COLON else None) or error.problem_mark or error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-    lines = text.split("\n")
-    if 0 < line <= len(lines) and "\t" in lines[line - 1][: column or None]:
-        return Fault("E101", Place(file, line, lines[line - 1].index("\t") + 1))
+    lines = ["", *text.split("\n")]
+    if line < len(lines) and "\t" in lines[line][: column or None]:
+        return Fault("E101", Place(file, line, lines[line].index("\t") + 1))
+    if error.problem == RAN_ON and not re.search(r":(\s|$)|^\s*$", lines[line - 1]):
+        line -= 1
+        column = len(lines[line]) - len(lines[line].lstrip()) + 1
+    if error.problem in {NO_COLON, RAN_ON} and FULL_WIDTH_COLON in lines[line]:
+        return Fault("E102", Place(file, line, lines[line].index(FULL_WIDTH_COLON) + 1))
     return Fault("E103", Place(file, line, column), {"problem": error.problem or ""})
 
 
@@ -109,11 +133,11 @@ class _Reader:
         return root
 
     def _place(self, event: yaml.Event) -> Place:
-        return Place(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
+        return Place(self.file, *_where(event))
 
     def _node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Node:
         self._check(event, depth)
-        node = Node(event.start_mark.line + 1, event.start_mark.column + 1)
+        node = Node(*_where(event))
         if isinstance(event, yaml.ScalarEvent):
             node.value = _scalar(event)
         elif isinstance(event, yaml.SequenceStartEvent):
@@ -129,8 +153,8 @@ class _Reader:
             raise _Refused(Fault("E114", self._place(event), {"depth": DEPTH_MAX, "nodes": NODES_MAX}))
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise _Refused(Fault("E115", self._place(event)))
-        if getattr(event, "tag", None):
-            raise _Refused(Fault("E116", self._place(event), {"tag": event.tag}))
+        if tag := getattr(event, "tag", None):
+            raise _Refused(Fault("E116", self._place(event), {"tag": tag}))
 
     def _list(self, events: Iterator[yaml.Event], depth: int) -> Iterator[Node]:
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
@@ -146,12 +170,19 @@ class _Reader:
             key = event.value
             if key in entries:
                 first = node.key_places[key][0]
-                self.faults.append(Fault("E104", self._place(event), {"key": key, "first": first}))
+                self.faults.append(Fault("E104", self._place(event), {"key": key, "first": f"{self.file}:{first}"}))
             elif key == "<<":
                 self.faults.append(Fault("E115", self._place(event)))
             else:
                 entries[key] = value
                 node.key_places[key] = (key_node.line, key_node.column)
+
+
+def _where(event: yaml.Event) -> tuple[int, int]:
+    """Line and column of an event, counted from 1."""
+    mark = event.start_mark
+    assert mark is not None
+    return mark.line + 1, mark.column + 1
 
 
 def _scalar(event: yaml.ScalarEvent) -> Plain:

@@ -1,7 +1,7 @@
 """One world, one rule set, three readers: the SQL statement, the generated function, the oracle; and where they differ."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from engine.rulebook.python import compile_python
 from engine.rulebook.sql import Bound
 from engine.rulebook.statement import UNIT_COLUMNS, Question, Unit, statement
 
-from .oracle import Oracle
+from .oracle import Oracle, labels_of
 from .rules import Plain
 from .worlds import World
 
@@ -27,6 +27,7 @@ Answers = Mapping[Key, Mapping[str, Any]]
 Reached = Counter[tuple[str, str, str]]
 UNITS: tuple[Unit, ...] = ("account", "contact")
 ABSENT = "no row"
+CONDITIONS = "conditions of every rule"  # said by the function only, for explain
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,11 @@ def units(world: World, unit: Unit) -> dict[Key, list[Record]]:
 
 def meant(world: World, rules: Plain, unit: Unit, reached: Reached) -> Answers:
     """What the design's prose says."""
-    answers = {}
+    answers, labels = {}, labels_of(rules)
     for key, records in units(world, unit).items():
         visible = [record for record in records if record.occurred_at <= world.instant and record.known_at <= world.instant]
-        answers[key] = Oracle(world, rules, visible, reached).answer()
+        oracle = Oracle(world, rules, visible, reached, labels)
+        answers[key] = {**oracle.answer(), CONDITIONS: oracle.conditions()}
     return answers
 
 
@@ -102,7 +104,8 @@ def by_python(world: World, plan: Plan, unit: Unit, *, all_columns: bool = True)
     for key, records in units(world, unit).items():
         answer = evaluator.answer(fold_records(records, world.instant, needs, place), world.instant, world.stale)
         rules = {f"rule.{name}": verdict for name, verdict in answer.rules.items()}
-        answers[key] = {**answer.columns, **rules, "excluded": answer.excluded}
+        conditions = evaluator.conditions(tuple(answer.columns.values()), world.stale)
+        answers[key] = {**answer.columns, **rules, "excluded": answer.excluded, CONDITIONS: conditions}
     return answers
 
 
@@ -112,22 +115,26 @@ def differences(world: World, rules: Plain, plan: Plan, reached: Reached) -> lis
     return [each for unit in UNITS for each in _unit_differences(duck, world, rules, plan, unit, reached)]
 
 
-def _unit_differences(
-    duck: duckdb.DuckDBPyConnection, world: World, rules: Plain, plan: Plan, unit: Unit, reached: Reached
-) -> Iterator[Difference]:
-    truth = meant(world, rules, unit, reached)
+def _unit_differences(duck: duckdb.DuckDBPyConnection, world: World, rules: Plain, plan: Plan, unit: Unit, reached: Reached) -> Iterator[Difference]:
+    full = meant(world, rules, unit, reached)
+    truth = _narrowed(full, lambda name: name != CONDITIONS)
     everything = Question(asked(rules), rules=True, unit=unit)
+    yield from _compared("python", by_python(world, plan, unit), full)
     if unit == "contact" and world.seed % 4:  # what reports ask of contacts: how far each is on the route
-        everything = Question(tuple(name for name in asked(rules) if _is_of_route(name)), rules=False, unit=unit)
-        truth = {key: {name: value for name, value in answer.items() if _is_of_route(name)} for key, answer in truth.items()}
+        route = Question(tuple(filter(_is_of_route, asked(rules))), rules=False, unit=unit)
+        yield from _compared("sql", by_sql(duck, world, plan, route, ties=True), _narrowed(truth, _is_of_route))
+        return
     yield from _compared("sql", by_sql(duck, world, plan, everything, ties=True), truth)
-    yield from _compared("python", by_python(world, plan, unit), truth)
     if not world.ties and unit == "account":
         yield from _compared("sql without ties", by_sql(duck, world, plan, everything, ties=False), truth)
     if world.seed % 4 == 0 and unit == "account":  # what a night asks: rules only, and no column that none of them reads
-        verdicts = {key: {name: value for name, value in answer.items() if _is_verdict(name)} for key, answer in truth.items()}
+        verdicts = _narrowed(truth, _is_verdict)
         yield from _compared("sql, rules only", by_sql(duck, world, plan, Question(), ties=True), verdicts)
         yield from _compared("python, rules only", by_python(world, plan, unit, all_columns=False), verdicts)
+
+
+def _narrowed(answers: Answers, wanted: Callable[[str], bool]) -> Answers:
+    return {key: {name: value for name, value in answer.items() if wanted(name)} for key, answer in answers.items()}
 
 
 def _is_verdict(name: str) -> bool:

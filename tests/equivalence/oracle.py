@@ -5,7 +5,7 @@ Unknown is `None`. Sentences in quotes come from the design (`rule-language.md` 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +42,8 @@ class Oracle:
     world: World
     rules: Plain
     records: Sequence[Record]
-    reached: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    reached: Counter[tuple[str, str, str]]
+    labels: Mapping[str, str]  # what a fact is called in the table of what was reached
     _values: dict[str, Value] = field(default_factory=dict)
 
     def answer(self) -> dict[str, Value]:
@@ -55,6 +56,10 @@ class Oracle:
         answer |= {f"goal.{name}": self.goal_at(reached_by) for name, reached_by in self.rules["goals"].items()}
         answer |= {f"rule.{name}": self.matches(rule) for name, rule in self.rules["rules"].items()}
         return answer | {"excluded": self.excluded()}
+
+    def conditions(self) -> dict[str, tuple[Truth, ...]]:
+        """For each rule the verdict of each of its conditions, as explain shows them."""
+        return {name: tuple(self.holds(each) for each in (*rule["when"], *rule["unless"])) for name, rule in self.rules["rules"].items()}
 
     # --- rules ----------------------------------------------------------------------------------------------------
 
@@ -108,7 +113,7 @@ class Oracle:
         """A fact's value, worked out once."""
         if name not in self._values:
             value = self._values[name] = self._work_out(name)
-            self._reached("fact", self._label(name), value is not None)
+            self._reached("fact", self.labels[name], value is not None)
         return self._values[name]
 
     def _work_out(self, name: str) -> Value:
@@ -303,22 +308,23 @@ class Oracle:
     # --- what was reached -----------------------------------------------------------------------------------------
 
     def _reached(self, group: str, label: str, truth: Truth) -> Truth:
-        words = {True: "known", False: "unknown"} if group == "fact" else {True: "true", False: "false", None: "unknown"}
+        words: Mapping[Truth, str] = {True: "known", False: "unknown"} if group == "fact" else {True: "true", False: "false", None: "unknown"}
         self.reached[group, label, words[truth]] += 1
         return truth
 
-    def _label(self, name: str) -> str:
-        fact = self.rules["facts"].get(name)
-        return label_of(fact) if fact is not None else f"{name} {self.rules['route']['stalled']}" if name == "stalled_days" else name
+
+def labels_of(rules: Plain) -> dict[str, str]:
+    """For each fact its primitive and option, the name under which it is counted."""
+    automatic = {"next_step": "next_step", "stalled_days": f"stalled_days {rules['route']['stalled']}"}
+    return automatic | {name: _label_of(fact) for name, fact in rules["facts"].items()}
 
 
-def label_of(fact: Plain) -> str:
-    """A primitive and its options, for the table of what was reached."""
+def _label_of(fact: Plain) -> str:
     primitive = next(key for key in _PRIMITIVES if key in fact)
     if primitive == "attribute":
         return f"attribute {fact['type']}"
     if primitive == "table":
-        return "table on table or route" if _names_in(fact) & {"grade", "next_step", "stalled_days", "done"} else "table"
+        return "table on table or route" if _names_in(fact["table"]) & {"grade", "next_step", "stalled_days", "done"} else "table"
     options = [key for key in ("ending_days_ago", "or_since") if fact.get(key)]
     options += [key for key in ("open_at_least", "opened_within_days") if primitive == "open_items" and key in fact["open_items"]]
     options += ["business"] if fact.get("count") == "business" else []

@@ -8,12 +8,14 @@ from sqlglot import exp
 
 from engine.calendar import BusinessDays, Zone
 from engine.facts import algebra as a
+from engine.facts.fold import count_open
 from engine.rulebook import python, sql, statement
 from engine.rulebook.plan import Column, Plan
 
 from . import comparison
 
 Plant = Callable[[pytest.MonkeyPatch], None]
+Times = Mapping[str, Iterable[int]] | None
 
 
 @dataclass(frozen=True)
@@ -114,14 +116,12 @@ def stale_source_ignored(patch: pytest.MonkeyPatch) -> None:
 
 def closed_at_the_same_instant(patch: pytest.MonkeyPatch) -> None:
     """An item closed at the instant of its opening stays open: every closing comes a microsecond too early."""
-    honest = python.count_open
-    Times = Mapping[str, Iterable[int]]
 
-    def count_open(opened: Times | None, closed: Times | None, until: int, since_day: int | None, day_of: Callable[[int], int]) -> int:
+    def counted(opened: Times, closed: Times, until: int, since_day: int | None, day_of: Callable[[int], int]) -> int:
         early = {key: [at - 1 for at in times] for key, times in (closed or {}).items()}
-        return honest(opened, early, until, since_day, day_of)
+        return count_open(opened, early, until, since_day, day_of)
 
-    patch.setattr(python, "count_open", count_open)
+    patch.setattr(python, "count_open", counted)
 
 
 def holidays_counted(patch: pytest.MonkeyPatch) -> None:
@@ -132,18 +132,17 @@ def holidays_counted(patch: pytest.MonkeyPatch) -> None:
 
 def first_step_not_proven(patch: pytest.MonkeyPatch) -> None:
     """Records of later steps say nothing about the first: its own record must be there."""
-    honest = comparison.compile_python
 
     def own_record_only(each: Column) -> Column:
         if not (each.name.startswith("at.") and isinstance(each.node, a.Case)):
             return each
         return replace(each, node=each.node.rows[0][1])
 
-    def compile_python(plan: Plan, place: Zone, business: BusinessDays, *, all_columns: bool) -> python.Evaluator:
+    def compiled(plan: Plan, place: Zone, business: BusinessDays, *, all_columns: bool) -> python.Evaluator:
         columns = tuple(own_record_only(each) for each in plan.columns)
-        return honest(replace(plan, columns=columns), place, business, all_columns=all_columns)
+        return python.compile_python(replace(plan, columns=columns), place, business, all_columns=all_columns)
 
-    patch.setattr(comparison, "compile_python", compile_python)
+    patch.setattr(comparison, "compile_python", compiled)
 
 
 def unknown_row_ends_a_table(patch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,11 @@ def _counted(draw: Random) -> dict[str, Plain]:
     event, days = draw.choice(("product.login", "product.saved", "support.opened")), draw.choice((1, 2, 7, 14, 28))
     return {
         "c0": {"count": event, "within_days": days},
-        "count_before": {"count": "mail.sent", "within_days": draw.choice((1, 7, 28, 60)), "ending_days_ago": draw.choice((1, 7, 28))},
+        "count_before": {
+            "count": draw.choice(("mail.sent", "course.held")),
+            "within_days": draw.choice((1, 7, 28, 60)),
+            "ending_days_ago": draw.choice((1, 7, 28)),
+        },
         "active": {"active_days": "product.login", "within_days": draw.choice((1, 7, 28, 59, 60))},
         "active_before": {"active_days": event, "within_days": draw.choice((7, 28)), "ending_days_ago": draw.choice((1, 28, 60))},
         "active_long": {"active_days": "product.login", "within_days": draw.choice((61, 62, 63, 64, 90, 365))},

@@ -195,11 +195,12 @@ def test_an_unfinished_line_of_json_waits(stage: Stage) -> None:
 
 def test_json_nested_without_end_and_a_field_of_megabytes_stop_nothing(stage: Stage) -> None:
     deep = '{"id": "2", "props": ' + "[" * 100_000 + "]" * 100_000 + "}\n"
-    staged, rows = stage({"log.jsonl": json_line(1) + deep + json_line(3)}, sql=JSON_SELECT)
+    sql = """SELECT id AS source_id, company AS account_id, event, "at" AS occurred_at FROM 'log.jsonl'"""
+    staged, rows = stage({"log.jsonl": json_line(1) + deep + json_line(3)}, sql=sql)
     assert ([(refusal.reason, refusal.line) for refusal in staged.refusals], len(rows)) == ([(Reason.STRUCTURE, 2)], 2)
     long = f"2,c1,,product.note,{'x' * 5_000_000},2026-04-07,\n"
     staged, rows = stage({"log.csv": HEADER + LOGIN + long})
-    assert ([(refusal.reason, refusal.line) for refusal in staged.refusals], len(rows)) == ([(Reason.VALUE_TOO_LONG, 3)], 1)
+    assert ([(refusal.reason, refusal.file) for refusal in staged.refusals], len(rows)) == ([(Reason.VALUE_TOO_LONG, "log.csv")], 1)
 
 
 def test_an_empty_file_gives_nothing(stage: Stage) -> None:

@@ -1,0 +1,58 @@
+# Two commands on a fresh machine with Python 3.11+: `make demo` and `make test`. Everything lives in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# A directory with the yammer data (not part of the repository); with it `make test` also checks the golden tables.
+YAMMER_DATA ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+$(BIN)/banso: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/banso requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(BIN)/banso ## Simulate a quarter of 2,000 companies and run the last nights, mails included
+	@$(BIN)/banso demo
+
+up: $(BIN)/banso ## Run worker, scheduler and web on the embedded default
+	@$(BIN)/banso up
+
+test: $(VENV)/.dev ## Run the whole test suite
+	@BANSO_YAMMER_DATA=$(YAMMER_DATA) $(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.dev ## What CI runs: format, lint, types, import contracts, rules, tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/banso lint
+	$(BIN)/banso -w examples/yammer lint
+	$(MAKE) --no-print-directory test
+
+fix: $(VENV)/.dev ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## Run the benchmarks and write benchmarks/results/
+	$(BIN)/python -m benchmarks.nightly
+	$(BIN)/python -m benchmarks.one_account
+
+lock: ## Make the lock files anew (needs uv)
+	uv pip compile pyproject.toml --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml --extra dev -c requirements.lock --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q -o requirements-dev.lock
+
+clean: ## Remove the virtual environment and state
+	rm -rf $(VENV) .banso examples/*/.banso build *.egg-info
+
+.PHONY: help demo up test check fix bench lock clean

