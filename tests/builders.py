@@ -69,7 +69,7 @@ def a_contact(
     ]
 
 
-def a_customer(account: str = AZURE, *, email: str | None = None, applied: str = "2026-03-02 10:00", name: str = "株式会社青空") -> list[Record]:
+def a_customer(account: str = AZURE, *, email: str | None = None, applied: str = "2026-03-24 10:00", name: str = "株式会社青空") -> list[Record]:
     """A company that applied and has an account, with one contact; nobody logged in yet."""
     return [
         a_record("account.name", value=name, account=account, at=applied),

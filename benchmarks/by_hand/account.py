@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from engine.calendar import HOUR
 from engine.facts.fold import Fold, LatestValue
-from engine.facts.spec import NO_NUMBER, NO_VALUE
 
 Known = int | str | None
 STEPS = ("applied", "account_issued", "first_login", "initial_settings", "flow_designed", "briefing_held", "interview_booked", "interview_held")
@@ -24,7 +23,7 @@ def facts(
     fold: Fold, now: int, today: int, stale: frozenset[str], day_of: Callable[[int], int], business_count: Callable[[int], int]
 ) -> tuple[Known, ...]:
     """The facts in the order of `FACTS`."""
-    product, sfa, support = "product" in stale, "sfa" in stale, "support" in stale
+    product, sfa, support, hearing = "product" in stale, "sfa" in stale, "support" in stale, "hearing" in stale
     latest, last = fold.latest, fold.last
     recruit_kind, contract, will = (_text(latest.get(name)) for name in ("hearing.recruit_kind", "sfa.contract", "hearing.will"))
     guidance_start, seats = _number(latest.get("hearing.guidance_start")), _number(latest.get("sfa.seats"))
@@ -48,21 +47,21 @@ def facts(
     next_step = _next_step(done, recruit_kind)
     since = None if product else _stalled_since(next_step, at, last)
     stalled_days = None if since is None else business_count(today) - business_count(day_of(since))
-    timing = "now" if days_to_guidance is None or days_to_guidance < 1 else "soon" if days_to_guidance <= 40 else "later"
-    approach = _approach(timing, days_from_apply, done, stalled_days, active_28, any_stale=product or sfa)
+    timing, main_will = _timing(days_to_guidance, stale=hearing), _main_will(recruit_kind, will, stale=hearing)
+    approach = _approach(timing, days_from_apply, done, stalled_days, active_28, stale=product or sfa or hearing)
     return (
         *(recruit_kind, will, guidance_start, contract, seats, *counts, active_28, active_before, login_gap, setting_gap, days_from_apply),
-        *(contact_gap, days_to_guidance, open_cases, unanswered, next_step, stalled_days, timing, _main_will(recruit_kind, will), approach),
+        *(contact_gap, days_to_guidance, open_cases, unanswered, next_step, stalled_days, timing, main_will, approach),
         *done,
     )
 
 
 def _text(kept: LatestValue | None) -> str | None:
-    return None if kept is None or kept[3] == NO_VALUE else kept[3]
+    return None if kept is None else kept[3]
 
 
 def _number(kept: LatestValue | None) -> int | None:
-    return None if kept is None or kept[4] == NO_NUMBER else kept[4]
+    return None if kept is None else kept[4]
 
 
 def _newest(instants: Sequence[int | None]) -> int | None:
@@ -133,23 +132,36 @@ def _stalled_since(next_step: str | None, at: Sequence[int | None], last: Mappin
     return _newest((*before, last.get(PROGRESS_BY.get(next_step, ""))))
 
 
-def _main_will(recruit_kind: str | None, will: str | None) -> str:
+def _timing(days_to_guidance: int | None, *, stale: bool) -> str | None:
+    if days_to_guidance is None:
+        return None if stale else "now"
+    return "now" if days_to_guidance < 1 else "soon" if days_to_guidance <= 40 else "later"
+
+
+def _main_will(recruit_kind: str | None, will: str | None, *, stale: bool) -> str | None:
     if will is None:
-        return "unclear"
-    if recruit_kind == "new_grad" and "|briefing|" in will:
-        return "briefing"
+        return None if stale else "unclear"
+    if "|briefing|" in will:
+        if recruit_kind == "new_grad":
+            return "briefing"
+        if recruit_kind is None and stale:
+            return None
     return "schedule" if "|schedule|" in will else "list" if "|list|" in will else "unclear"
 
 
 def _approach(
-    timing: str, from_apply: int | None, done: Sequence[bool | None], stalled: int | None, active: int | None, *, any_stale: bool
+    timing: str | None, from_apply: int | None, done: Sequence[bool | None], stalled: int | None, active: int | None, *, stale: bool
 ) -> str | None:
     """Where the table cannot tell, a missing value means `step` and a stale source means unknown."""
+    if timing is None:
+        return None
     if timing != "now":
         return "step"
     settled, booked = done[3], done[6]
-    if (from_apply is not None and from_apply < 60) or settled is False or booked or (stalled is not None and stalled < 10) or (active is not None and active > 3):
+    if settled is False or booked or (from_apply is not None and from_apply < 60):
+        return "step"
+    if (stalled is not None and stalled < 10) or (active is not None and active > 3):
         return "step"
     if from_apply is None or settled is None or booked is None or stalled is None or active is None:
-        return None if any_stale else "step"
+        return None if stale else "step"
     return "restart"

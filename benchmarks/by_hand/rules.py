@@ -122,14 +122,14 @@ PYTHON = {
     "done": "done_{fact}",
     "not_done": "done_{fact} is False",
     "known": "{fact} is not None",
-    "missing": "{fact} is None",
+    "missing": "{fact} is None and not hearing_stale",
 }
 
 
 def python_rules(rules: Sequence[WrittenRule], names: Sequence[str]) -> str:
-    """One function from a tuple of facts to a tuple of verdicts."""
-    lines = [f"        {_python_rule(rule)}," for rule in rules]
-    return "\n".join(["def rules(facts):", f"    {', '.join(names)} = facts", "    return (", *lines, "    )"]) + "\n"
+    """One function from a tuple of facts to a tuple of verdicts. While the hearing is stale, a missing answer may just not have arrived."""
+    head = ["def rules(facts, stale):", f"    {', '.join(names)} = facts", "    hearing_stale = 'hearing' in stale", "    return ("]
+    return "\n".join([*head, *(f"        {_python_rule(rule)}," for rule in rules), "    )"]) + "\n"
 
 
 def _python_rule(rule: WrittenRule) -> str:
@@ -137,8 +137,8 @@ def _python_rule(rule: WrittenRule) -> str:
     wanted, unwanted = [choices(each) for each in rule.when], [choices(each) for each in rule.unless]
     failing = [" and ".join(f"({test.opposite.text(PYTHON)})" for test in tests) for tests in wanted]
     failing += [f"({test.text(PYTHON)})" for tests in unwanted for test in tests]
-    unknown = [text for tests in (*wanted, *unwanted) if (text := _python_unknown(tests))]
-    return f"False if {' or '.join(failing)} else None if {' or '.join(dict.fromkeys(unknown)) or 'False'} else True"
+    unknown = dict.fromkeys(_python_unknown(tests) for tests in (*wanted, *unwanted))
+    return f"False if {' or '.join(failing)} else None if {' or '.join(unknown)} else True"
 
 
 def _python_unknown(tests: Sequence[Test]) -> str:
@@ -146,7 +146,7 @@ def _python_unknown(tests: Sequence[Test]) -> str:
     if len(tests) > 1:
         return f"not ({' or '.join(f'({test.text(PYTHON)})' for test in tests)})"
     if tests[0].comparison in {"known", "missing"}:
-        return ""
+        return f"({tests[0].fact} is None and hearing_stale)"
     return f"{'done_' if 'done' in tests[0].comparison else ''}{tests[0].fact} is None"
 
 

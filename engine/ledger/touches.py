@@ -113,7 +113,7 @@ def expire_overdue(connection: Connection, now: int) -> int:
 
 def count_states(connection: Connection) -> dict[str, int]:
     rows = connection.execute(select(touches.c.state, func.count()).group_by(touches.c.state))
-    return dict(rows.tuples())
+    return dict(rows.tuples().all())
 
 
 def count_due(connection: Connection, now: int) -> int:
@@ -147,7 +147,7 @@ def imbalance(connection: Connection) -> list[tuple[str, int, int]]:
 
 
 def _counted(connection: Connection, wanted: Select[str, int]) -> dict[str, int]:
-    return dict(connection.execute(wanted).tuples())
+    return dict(connection.execute(wanted).tuples().all())
 
 
 def last_sent_accounts(connection: Connection, limit: int) -> list[str]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import duckdb
@@ -60,7 +61,9 @@ def meant(world: World, rules: Plain, unit: Unit, reached: Reached) -> Answers:
     for key, records in units(world, unit).items():
         visible = [record for record in records if record.occurred_at <= world.instant and record.known_at <= world.instant]
         oracle = Oracle(world, rules, visible, reached, labels)
-        answers[key] = {**oracle.answer(), CONDITIONS: oracle.conditions()}
+        answer: dict[str, Any] = dict(oracle.answer())
+        answer[CONDITIONS] = {name: tuple(chain(*oracle.conditions(name))) for name in rules["rules"]}
+        answers[key] = answer
     return answers
 
 
@@ -72,7 +75,7 @@ def loaded(world: World) -> duckdb.DuckDBPyConnection:
     """DuckDB with the world's records under the name the statement reads."""
     rows = [{name: getattr(record, name) for name in COLUMNS} for records in world.accounts.values() for record in records]
     connection = duckdb.connect()
-    connection.execute("SET threads = 2")
+    connection.execute("SET threads = 1")
     connection.register("records", pa.Table.from_pylist(rows, schema=SCHEMA))
     return connection
 
@@ -125,7 +128,7 @@ def _unit_differences(duck: duckdb.DuckDBPyConnection, world: World, rules: Plai
         yield from _compared("sql", by_sql(duck, world, plan, route, ties=True), _narrowed(truth, _is_of_route))
         return
     yield from _compared("sql", by_sql(duck, world, plan, everything, ties=True), truth)
-    if not world.ties and unit == "account":
+    if not world.ties and world.seed % 2 and unit == "account":
         yield from _compared("sql without ties", by_sql(duck, world, plan, everything, ties=False), truth)
     if world.seed % 4 == 0 and unit == "account":  # what a night asks: rules only, and no column that none of them reads
         verdicts = _narrowed(truth, _is_verdict)

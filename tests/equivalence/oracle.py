@@ -45,6 +45,8 @@ class Oracle:
     reached: Counter[tuple[str, str, str]]
     labels: Mapping[str, str]  # what a fact is called in the table of what was reached
     _values: dict[str, Value] = field(default_factory=dict)
+    _segments: dict[str, Truth] = field(default_factory=dict)
+    _conditions: dict[str, tuple[list[Truth], list[Truth]]] = field(default_factory=dict)
 
     def answer(self) -> dict[str, Value]:
         """Every fact, step, segment, goal and rule by the name the engine gives it."""
@@ -54,19 +56,21 @@ class Oracle:
             answer[f"at.{step}"], answer[f"done.{step}"] = self.done_at(step), self.is_done(step)
         answer |= {f"segment.{name}": self.segment(name) for name in self.rules["segments"]}
         answer |= {f"goal.{name}": self.goal_at(reached_by) for name, reached_by in self.rules["goals"].items()}
-        answer |= {f"rule.{name}": self.matches(rule) for name, rule in self.rules["rules"].items()}
+        answer |= {f"rule.{name}": self.matches(*self.conditions(name)) for name in self.rules["rules"]}
         return answer | {"excluded": self.excluded()}
 
-    def conditions(self) -> dict[str, tuple[Truth, ...]]:
-        """For each rule the verdict of each of its conditions, as explain shows them."""
-        return {name: tuple(self.holds(each) for each in (*rule["when"], *rule["unless"])) for name, rule in self.rules["rules"].items()}
+    def conditions(self, rule: str) -> tuple[list[Truth], list[Truth]]:
+        """The verdict of each condition of a rule: those of `when` and those of `unless`."""
+        if rule not in self._conditions:
+            plain = self.rules["rules"][rule]
+            self._conditions[rule] = [self.holds(each) for each in plain["when"]], [self.holds(each) for each in plain["unless"]]
+        return self._conditions[rule]
 
     # --- rules ----------------------------------------------------------------------------------------------------
 
-    def matches(self, rule: Plain) -> Truth:
+    def matches(self, when: Sequence[Truth], unless: Sequence[Truth]) -> Truth:
         """ "`when` (all true) `unless` (none true)"; "an unknown `unless` therefore blocks"."""
-        none_of_unless = opposite(any_of(self.holds(each) for each in rule["unless"]))
-        return self._reached("rule", "when/unless", all_of([*(self.holds(each) for each in rule["when"]), none_of_unless]))
+        return self._reached("rule", "when/unless", all_of([*when, opposite(any_of(unless))]))
 
     def excluded(self) -> Truth:
         """ "`never:` … is the first gate"; "it blocks on true only", and so do the records that end a journey."""
@@ -74,7 +78,10 @@ class Oracle:
         return self._reached("rule", "excluded", any_of([*(self.holds(each) for each in self.rules["never"]), ended]))
 
     def segment(self, name: str) -> Truth:
-        return self._reached("rule", "segment", all_of(self.holds(each) for each in self.rules["segments"][name]["when"]))
+        if name not in self._segments:
+            conditions = self.rules["segments"][name]["when"]
+            self._segments[name] = self._reached("rule", "segment", all_of(self.holds(each) for each in conditions))
+        return self._segments[name]
 
     def holds(self, condition: Plain) -> Truth:
         """One condition as written: `any`, `segment`, or a fact with a comparison or its short form."""
