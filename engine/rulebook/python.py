@@ -129,7 +129,8 @@ class Writer:
         return self._either(node, wanted=False)
 
     def verdict(self, node: a.Truth) -> str:
-        return f"True if {self.true(node)} else False if {self.false(node)} else None"
+        """False is asked first: most rules fail at their first condition."""
+        return f"False if {self.false(node)} else True if {self.true(node)} else None"
 
     def _either(self, node: a.Truth, *, wanted: bool) -> str:
         match node:

@@ -38,7 +38,7 @@ def missing_as_false(patch: pytest.MonkeyPatch) -> None:
     """A comparison with a missing value is false, not unknown."""
     honest = sql.Renderer.truth
 
-    def truth(self: sql.Renderer, node: a.Truth) -> exp.Expression:
+    def truth(self: sql.Renderer, node: a.Truth) -> exp.Expr:
         rendered = honest(self, node)
         return exp.Coalesce(this=rendered, expressions=[exp.false()]) if isinstance(node, a.Compare) else rendered
 
@@ -49,7 +49,7 @@ def wrong_tie(patch: pytest.MonkeyPatch) -> None:
     """Two values of one instant go by `source_id` alone, without the source before it."""
     honest = sql._latest
 
-    def latest(node: a.Latest, bound: sql.Bound) -> exp.Expression:
+    def latest(node: a.Latest, bound: sql.Bound) -> exp.Expr:
         rendered = honest(node, bound)
         for key in rendered.find_all(exp.Tuple):
             key.set("expressions", [part for part in key.expressions if part.name != "source"])
@@ -62,7 +62,7 @@ def cleared_value_skipped(patch: pytest.MonkeyPatch) -> None:
     """A cleared value is passed over like a NULL, so the older value comes back."""
     honest = sql._latest
 
-    def latest(node: a.Latest, bound: sql.Bound) -> exp.Expression:
+    def latest(node: a.Latest, bound: sql.Bound) -> exp.Expr:
         rendered = honest(node, bound)
         for where in rendered.find_all(exp.Where):
             where.set("this", exp.and_(where.this, sql.compare(exp.NEQ, sql.column("value"), sql.literal(""))))
@@ -75,7 +75,7 @@ def known_at_ignored(patch: pytest.MonkeyPatch) -> None:
     """A record counts from when it happened, though nobody knew of it yet."""
     honest = statement.visible
 
-    def without(node: exp.Expression) -> exp.Expression:
+    def without(node: exp.Expr) -> exp.Expr:
         return exp.true() if isinstance(node, exp.LTE) and node.this.name == "known_at" else node
 
     patch.setattr(statement, "visible", lambda bound, unit: honest(bound, unit).transform(without))
@@ -85,7 +85,7 @@ def offset_of_the_wrong_side(patch: pytest.MonkeyPatch) -> None:
     """After a change of the clock the offset from before it goes on."""
     honest = sql.day_of
 
-    def day_of(instant: exp.Expression, bound: sql.Bound) -> exp.Expression:
+    def day_of(instant: exp.Expr, bound: sql.Bound) -> exp.Expr:
         place = bound.zone
         late = Zone(place.name, place.starts, (*place.offsets[:1], *place.offsets[:-1]))
         return honest(instant, replace(bound, zone=late))

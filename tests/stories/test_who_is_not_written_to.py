@@ -116,7 +116,8 @@ def test_a_pause_ends_by_itself(story: Story, inbox: Inbox) -> None:
 
 
 def test_a_rule_in_stage_plan_reaches_nobody_and_is_counted(story: Story, inbox: Inbox) -> None:
-    story.given(a_stalled_customer(since="2026-03-10 10:00"), a_record("product.settings_completed", at="2026-04-06 10:00"))
+    story.given(a_customer(applied="2026-03-02 10:00"), a_record("product.login", at="2026-03-30 10:00"))
+    story.given(a_record("product.settings_completed", at="2026-04-06 10:00"))
     night = story.nightly("2026-04-07 02:00")
     story.dispatch("2026-04-07 09:00")
     assert story.decisions() == {"keep-in-touch": ("gated", "stage", "plan")}

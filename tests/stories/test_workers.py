@@ -1,0 +1,118 @@
+"""Workers may be many, slow or dead: each mail goes out once."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from engine.calendar import SECOND
+from engine.ledger import touches as ledger_touches
+from engine.pipeline import ops
+from engine.pipeline.dispatch import Worker, dispatch
+from engine.pipeline.sweep import sweep
+from engine.pipeline.system import System
+from engine.touches.touch import State
+
+from tests.builders import a_stalled_customer, at
+from tests.inbox import Inbox
+from tests.story import Story
+
+MANY = 60
+
+
+def test_two_workers_on_the_same_ids_send_once(story: Story, inbox: Inbox) -> None:
+    for number in range(MANY):
+        story.given(a_stalled_customer(f"c{number:02d}"))
+    night = story.nightly("2026-04-07 02:00")
+    story.clock.set(at("2026-04-07 09:00"))
+    story.heard("2026-04-07 09:00")
+    start = Barrier(3)
+
+    def work(name: str) -> int:
+        system = System(story.config, story.clock)
+        worker = Worker(system, name)
+        start.wait(10)
+        sent = dispatch(worker, night.touches).get("sent", 0)
+        worker.close()
+        system.close()
+        return sent
+
+    with ThreadPoolExecutor(3) as pool:
+        sent = list(pool.map(work, ["one", "two", "three"]))
+    assert sum(sent) == MANY
+    assert len(inbox.mails) == MANY
+    assert set(inbox.times_taken().values()) == {1}
+
+
+def claimed(story: Story) -> str:
+    """A worker took the touch and was never heard of again."""
+    story.given(a_stalled_customer())
+    story.nightly("2026-04-07 02:00")
+    story.clock.set(at("2026-04-07 09:00"))
+    now = story.clock.now()
+    with story.system.ledger.write() as connection:
+        (touch,) = ledger_touches.claim(connection, [story.touch().id], "dead", now, now + 60 * SECOND, 8)
+    return touch.id
+
+
+def test_what_a_worker_died_with_before_sending_is_sent_by_another(story: Story, inbox: Inbox) -> None:
+    claimed(story)
+    story.dispatch("2026-04-07 09:01")
+    assert (story.states(), inbox.mails) == ([("next-setting", "claimed", None)], [])
+    story.clock.advance(SECOND)
+    assert sweep(story.system, lambda *_: None).released == 1
+    story.dispatch("2026-04-07 09:02")
+    assert (story.states(), len(inbox.mails)) == ([("next-setting", "sent", None)], 1)
+
+
+def test_what_a_worker_died_with_while_sending_is_shown_and_never_sent_again(story: Story, inbox: Inbox) -> None:
+    touch = claimed(story)
+    now = story.clock.now()
+    with story.system.ledger.write() as connection:
+        assert ledger_touches.begin_sending(connection, touch, "dead", now, now + 60 * SECOND, b"letter")
+    story.dispatch("2026-04-07 09:02")
+    story.dispatch("2026-04-08 09:00")
+    assert (story.states(), inbox.mails) == ([("next-setting", "unknown", "worker died while sending")], [])
+    levels = {check.name: check.level for check in ops.doctor(story.system, (3, 14, 3))}
+    assert (levels["books"], levels["unknown"]) == ("ok", "warn")
+
+
+@pytest.mark.parametrize("state", [State.CLAIMED, State.SENDING], ids=["before the send began", "after the send began"])
+def test_a_worker_that_slept_through_its_lease_writes_over_nothing(story: Story, state: State) -> None:
+    """It wakes, and its touch belongs to somebody else or to nobody."""
+    touch = claimed(story)
+    now = story.clock.now()
+    with story.system.ledger.write() as connection:
+        if state is State.SENDING:
+            ledger_touches.begin_sending(connection, touch, "dead", now, now + 60 * SECOND, b"letter")
+        ledger_touches.release_expired(connection, now + 61 * SECOND)
+        after = ledger_touches.get_touches(connection, [touch])
+        assert not ledger_touches.begin_sending(connection, touch, "dead", now + 62 * SECOND, now + 99 * SECOND, b"letter")
+        assert not ledger_touches.finish(connection, touch, "dead", state, state=State.SENT)
+        assert ledger_touches.get_touches(connection, [touch]) == after
+
+
+def test_ids_of_strangers_and_of_touches_already_sent_are_passed_over(story: Story, inbox: Inbox) -> None:
+    story.given(a_stalled_customer())
+    night = story.nightly("2026-04-07 02:00")
+    story.dispatch("2026-04-07 09:00")
+    assert dispatch(story.worker(), [*night.touches, "never-heard-of"]) == {}
+    assert len(inbox.mails) == 1
+
+
+def test_a_message_that_came_too_early_changes_nothing(story: Story, inbox: Inbox) -> None:
+    story.given(a_stalled_customer())
+    night = story.nightly("2026-04-07 02:00")
+    assert dispatch(story.worker(), night.touches) == {}
+    assert (story.states(), inbox.mails) == ([("next-setting", "pending", None)], [])
+
+
+def test_a_sweep_rings_once_in_thirty_seconds(story: Story) -> None:
+    """A message under way is not sent again with every sweep; a lost one is sent again soon."""
+    story.given(a_stalled_customer())
+    story.nightly("2026-04-07 02:00")
+    story.clock.set(at("2026-04-07 09:00"))
+    rung = []
+    for _ in range(4):
+        rung.append(sweep(story.system, lambda *_: None).rung)
+        story.clock.advance(11 * SECOND)
+    assert rung == [1, 0, 0, 1]

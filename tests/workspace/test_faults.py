@@ -1,0 +1,154 @@
+"""Single mistakes in the example workspace, each with the code, the place and the nearest name it must earn."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from engine.channels import CHANNELS
+from engine.errors import BansoError, Fault
+from engine.messages import LANGUAGES, say_fault
+from engine.workspace.load import load_workspace
+
+ROOT = Path(__file__).parents[2]
+STEP = 37  # bytes between two cuts of a file
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """`typed` stands in `file` where `meant` stood, for the first time after `after`."""
+
+    file: str
+    meant: str
+    typed: str
+    after: str = ""
+
+
+PUSH, FACTS, ROUTE, GOALS, ORDER, SPACE = (f"rules/{name}.yaml" for name in ("push", "facts", "route", "goals", "order", "workspace"))
+READINESS = "templates/mail/readiness/body.txt"
+
+
+def in_rule(rule: str, meant: str, typed: str) -> Mistake:
+    return Mistake(PUSH, meant, typed, after=f"\n  {rule}:")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for folder in ("rules", "templates"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def make(root: Path, mistake: Mistake) -> tuple[int, int]:
+    """Line and column where the mistake begins."""
+    path = root / mistake.file
+    text = path.read_text(encoding="utf-8")
+    start = text.index(mistake.meant, text.index(mistake.after))
+    path.write_text(text[:start] + mistake.typed + text[start + len(mistake.meant) :], encoding="utf-8")
+    return text[:start].count("\n") + 1, start - text.rfind("\n", 0, start)
+
+
+def faults_of(root: Path) -> tuple[Fault, ...]:
+    with pytest.raises(BansoError) as caught:
+        load_workspace(root, frozenset(CHANNELS))
+    return caught.value.faults
+
+
+def shown(fault: Fault) -> str:
+    return f"{fault.code} {fault.place}"
+
+
+NO_NAME = None
+SINGLE = [
+    # the form of the file
+    ("tab", in_rule("next-setting", "    title", "\ttitle"), "E101 rules/push.yaml:13:1", None),
+    ("full-width colon", in_rule("next-setting", "title: 同じ", "title：同じ"), "E102 rules/push.yaml:13:10", None),
+    ("no space after the colon", in_rule("keep-in-touch", "stage: plan", "stage:plan"), "E103 rules/push.yaml:119:5", None),
+    ("key twice", in_rule("next-setting", "    why:", "    title: x\n    why:"), "E104 rules/push.yaml:14:5", None),
+    ("rule twice", Mistake(PUSH, "  readiness:", "  first-login:"), "E104 rules/push.yaml:35:3", None),
+    ("section in two files", Mistake(GOALS, "goals:", "order: {push: []}\ngoals:"), "E104 rules/order.yaml:1:1", None),
+    ("anchor", in_rule("readiness", "when: [", "when: &w ["), "E115 rules/push.yaml:38:11", None),
+    ("tag", in_rule("readiness", "goal: step_forward", "goal: !str step_forward"), "E116 rules/push.yaml:41:11", None),
+    # keys
+    ("unknown key", in_rule("first-login", "lead_to", "lead-to"), "E105 rules/push.yaml:9:64", "lead_to"),
+    ("unknown key in a rule", in_rule("first-login", "unless:", "unles:"), "E105 rules/push.yaml:8:5", "unless"),
+    ("unknown section", Mistake(GOALS, "segments:", "segment:"), "E105 rules/goals.yaml:1:1", "segments"),
+    ("unknown setting", Mistake(SPACE, "quiet_hours:", "quiet_hour:"), "E105 rules/workspace.yaml:6:1", "quiet_hours"),
+    ("no goal", in_rule("first-login", "    goal: step_forward\n", ""), "E106 rules/push.yaml:4:3", None),
+    ("no label", Mistake(FACTS, "label: 7日間の設定エラー,", ""), "E106 rules/facts.yaml:12:3", None),
+    ("no senders", Mistake(SPACE, "senders:\n", "supports:\n"), "E104 rules/workspace.yaml:37:1", None),
+    ("a fact without its how", Mistake(FACTS, "active_days:", "activ_days:"), "E120 rules/facts.yaml:11:3", "active_days"),
+    ("no order at all", Mistake(ORDER, "order:", "# order:\nx:"), "E105 rules/order.yaml:2:1", None),
+    # conditions
+    ("unknown fact", in_rule("first-login", "stalled_days", "stalled_day"), "E201 rules/push.yaml:7:39", "stalled_days"),
+    ("unknown fact in a table", Mistake(FACTS, "{recruit_kind: new_grad}], then", "{recruit_kid: new_grad}], then"), "E201 rules/facts.yaml:25:17", "recruit_kind"),
+    ("unknown fact of days_until", Mistake(FACTS, "days_until: guidance_start", "days_until: guidance_begin"), "E201 rules/facts.yaml:9:0", None),
+    ("unknown comparison", in_rule("readiness", "between:", "more_than:"), "E107 rules/push.yaml:38:31", None),
+    ("comparison of another kind", in_rule("first-login", "{timing: later}", "{timing: {at_least: 1}}"), "E107 rules/push.yaml:8:24", None),
+    ("two facts in one condition", in_rule("support-guide", "}}, {stalled_days", "}, stalled_days"), "E108 rules/push.yaml:0:0", None),
+    ("two comparisons in one condition", in_rule("support-guide", "{at_least: 3}", "{at_least: 3, at_most: 9}"), "E109 rules/push.yaml:0:0", None),
+    ("empty any", in_rule("next-setting", "{any: [{next_step: {is_not: briefing_guided}}, {timing: now}]}", "{any: []}"), "E110 rules/push.yaml:18:15", None),
+    ("empty when", in_rule("support-guide", "[{errors_7: {at_least: 3}}, {stalled_days: {at_least: 2}}]", "[]"), "E110 rules/push.yaml:0:0", None),
+    ("unknown step", in_rule("first-login", "next_step: first_login", "next_step: first_logon"), "E202 rules/push.yaml:7:24", "first_login"),
+    ("unknown step in a list", in_rule("next-setting", "briefing_evaluated,", "briefing_valued,"), "E202 rules/push.yaml:16:25", "briefing_evaluated"),
+    ("unknown step done", in_rule("readiness", "excludes: flow_designed", "excludes: flow_design"), "E202 rules/push.yaml:38:69", "flow_designed"),
+    ("unknown value", Mistake(FACTS, "recruit_kind: new_grad}], then", "recruit_kind: newgrad}], then"), "E203 rules/facts.yaml:25:31", "new_grad"),
+    ("unknown segment", in_rule("restart-by-will", "segment: back_to_old", "segment: back_to_new"), "E206 rules/push.yaml:0:0", "back_to_old"),
+    ("a number with its unit", in_rule("support-guide", "stalled_days: {at_least: 2}", "stalled_days: {at_least: 2日}"), "E301 rules/push.yaml:0:0", None),
+    ("a full-width digit", in_rule("support-guide", "stalled_days: {at_least: 2}", "stalled_days: {at_least: ２}"), "E301 rules/push.yaml:0:0", None),
+    ("range the wrong way", in_rule("readiness", "[3, 20]", "[20, 3]"), "E302 rules/push.yaml:38:40", None),
+    ("range with one end", in_rule("readiness", "[3, 20]", "[3]"), "E307 rules/push.yaml:38:40", None),
+    ("a date compared", in_rule("readiness", "days_to_guidance: {between: [3, 20]}", "guidance_start: {at_most: 2026-04-01}"), "E303 rules/push.yaml:38:29", None),
+    ("known needs true or false", in_rule("readiness", "days_to_guidance: {between: [3, 20]}", "guidance_start: {known: yes}"), "E308 rules/push.yaml:38:36", None),
+    # names across files
+    ("unknown template", in_rule("readiness", "mail/readiness", "mail/readines"), "E204 rules/push.yaml:40:46", "mail/readiness"),
+    ("unknown template in a case", in_rule("flow-by-will", "briefing: mail/flow-briefing", "briefing: mail/flow-breefing"), "E204 rules/push.yaml:0:0", "mail/flow-briefing"),
+    ("unknown case", in_rule("flow-by-will", "briefing: mail/flow-briefing", "briefings: mail/flow-briefing"), "E203 rules/push.yaml:0:0", "briefing"),
+    ("no else among the cases", in_rule("flow-by-will", "        else: mail/flow\n", ""), "E106 rules/push.yaml:0:0", None),
+    ("unknown goal", in_rule("readiness", "goal: step_forward", "goal: step_foward"), "E204 rules/push.yaml:41:11", "step_forward"),
+    ("unknown sender", in_rule("readiness", "from: cs-desk", "from: cs-des"), "E204 rules/push.yaml:40:27", "cs-desk"),
+    ("unknown channel", in_rule("readiness", "send: mail", "send: mial"), "E204 rules/push.yaml:40:16", "mail"),
+    ("unknown support", in_rule("support-guide", "support: desk", "support: dest"), "E204 rules/push.yaml:0:0", "desk"),
+    ("event of no source", Mistake(FACTS, "count: product.setting_error", "count: produkt.setting_error"), "E207 rules/facts.yaml:12:0", "product"),
+    ("not_after is no date", in_rule("readiness", "not_after: guidance_start", "not_after: timing"), "E311 rules/push.yaml:0:0", None),
+    ("per is no fact", in_rule("readiness", "per: guidance_start", "per: guidance_begin"), "E311 rules/push.yaml:0:0", "guidance_start"),
+    ("two places to lead to", in_rule("first-login", "{setting: next_step}", "{setting: next_step, support: desk}"), "E312 rules/push.yaml:0:0", None),
+    ("rule not in the order", Mistake(ORDER, "    - readiness ", "    # - readiness "), "E401 rules/push.yaml:34:3", None),
+    ("rule renamed", Mistake(PUSH, "\n  next-setting:", "\n  next-settings:"), "E401 rules/push.yaml:12:3", "next-setting"),
+    ("order names no rule", Mistake(ORDER, "- next-setting", "- next-setting\n    - nextsetting"), "E406 rules/order.yaml:0:0", "next-setting"),
+    ("order names a rule twice", Mistake(ORDER, "- next-setting", "- next-setting\n    - readiness"), "E407 rules/order.yaml:0:0", None),
+    ("steps in a circle of order", Mistake(ROUTE, "after: [first_login]", "after: [flow_designed]"), "E402 rules/route.yaml:0:0", None),
+    ("step after no step", Mistake(ROUTE, "after: [first_login]", "after: [firstlogin]"), "E202 rules/route.yaml:0:0", "first_login"),
+    ("facts in a circle", Mistake(FACTS, "{recruit_kind: new_grad}], then", "{main_will: briefing}], then"), "E405 rules/facts.yaml:0:0", None),
+    # numbers and forms
+    ("window of no day", Mistake(FACTS, "setting_error, within_days: 7", "setting_error, within_days: 0"), "E304 rules/facts.yaml:12:0", None),
+    ("window of two years", Mistake(FACTS, "setting_error, within_days: 7", "setting_error, within_days: 730"), "E304 rules/facts.yaml:12:0", None),
+    ("again inside the window", in_rule("support-guide", "after_days: 14", "after_days: 2"), "E305 rules/push.yaml:0:0", None),
+    ("table without else", Mistake(FACTS, "      - {else: not_planned}\n", ""), "E306 rules/facts.yaml:0:0", None),
+    ("number in words", in_rule("support-guide", "after_days: 14", "after_days: 二週間"), "E301 rules/push.yaml:0:0", None),
+    ("unknown stage", in_rule("keep-in-touch", "stage: plan", "stage: plam"), "E203 rules/push.yaml:0:0", "plan"),
+    ("unknown stage for all", Mistake(PUSH, "stage: share", "stage: shre"), "E203 rules/push.yaml:1:18", "share"),
+    ("a clock that is none", Mistake(SPACE, '"02:00"', '"26:00"'), "E309 rules/workspace.yaml:4:12", None),
+    ("an event without its source", Mistake(FACTS, "count: product.setting_error", "count: setting_error"), "E309 rules/facts.yaml:12:0", None),
+    ("a Japanese name for a rule", Mistake(PUSH, "\n  readiness:", "\n  準備の確認:"), "E309 rules/push.yaml:34:3", None),
+    ("a Japanese name for a source", Mistake(SPACE, "  help:    {", "  ヘルプ:    {"), "E309 rules/workspace.yaml:0:0", None),
+    ("a name that is taken", Mistake(FACTS, "  active_28: ", "  next_step: "), "E128 rules/facts.yaml:11:3", None),
+    ("text where a list belongs", Mistake(SPACE, "events: [help]", "events: help"), "E310 rules/workspace.yaml:0:0", None),
+    ("a list where text belongs", in_rule("readiness", "title: ", "title: [x] # "), "E310 rules/push.yaml:0:0", None),
+    # the settings of a workspace
+    ("time zone", Mistake(SPACE, "Asia/Tokyo", "Asia/Tokio"), "E122 rules/workspace.yaml:3:11", "Asia/Tokyo"),
+    ("holidays", Mistake(SPACE, "holidays: JP", "holidays: Japan"), "E123 rules/workspace.yaml:5:54", None),
+    ("prefix of two sources", Mistake(SPACE, "events: [help]", "events: [help, product]"), "E121 rules/workspace.yaml:0:0", None),
+    ("no such calendar", Mistake(SPACE, "calendar/company.csv", "calendar/compny.csv"), "E125 rules/workspace.yaml:0:0", None),
+    ("a closure that is no period", Mistake("rules/calendar/company.csv", "-12-", "/12/"), "E127 rules/calendar/company.csv:0", None),
+    ("two keys for one event", Mistake(FACTS, "opened_within_days: 30}}\n", "opened_within_days: 30}}\n  x: {label: x, open_items: {opened: support.case_opened, closed: support.case_lost, key: id}}\n"), "E126 rules/facts.yaml:0:0", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("mistake", "earned", "near"), [pytest.param(*each, id=name) for name, *each in SINGLE])
+def test_a_single_mistake_earns_one_fault_where_it_stands(copy: Path, mistake: Mistake, earned: str, near: str | None) -> None:
+    make(copy, mistake)
+    faults = faults_of(copy)
+    assert [shown(fault) for fault in faults] == [earned]
+    assert faults[0].values.get("near") == near
