@@ -16,7 +16,7 @@ WORKDIR /build
 COPY requirements.lock ./
 RUN pip install --require-hashes --only-binary :all: -r requirements.lock
 
-# Without build isolation, which would fetch a build backend that no hash vouches for; the base image brings setuptools.
+# Without build isolation, which would fetch a build backend that no hash vouches for; the lock brings setuptools.
 COPY pyproject.toml README.md ./
 COPY engine ./engine
 COPY workers ./workers

@@ -5,6 +5,7 @@ import signal
 from types import FrameType
 
 from apscheduler.schedulers.blocking import BlockingScheduler
+from celery import Celery
 
 from engine.errors import BansoError
 from engine.pipeline.nightly import nightly
@@ -20,7 +21,7 @@ TICK_SECONDS = 20
 
 def run_scheduler(system: System) -> None:
     """Wake at once and then every few seconds until told to stop."""
-    app = make_app(system.config)
+    app, name = make_app(system.config), worker_name()
     clock = BlockingScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -28,19 +29,21 @@ def run_scheduler(system: System) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    tick(system)
-    clock.add_job(tick, "interval", seconds=TICK_SECONDS, args=[system])
+    clock.add_job(sign_of_life, "interval", seconds=system.config.lease_seconds / 2, args=[system, name, "scheduler"])
+    clock.add_job(tick, "interval", seconds=TICK_SECONDS, args=[system, app])
+    sign_of_life(system, name, "scheduler")
+    tick(system, app)
     clock.add_job(sweep_once, "interval", seconds=system.config.sweep_seconds, args=[system, app])
     clock.start()
 
 
-def tick(system: System) -> None:
+def tick(system: System, app: Celery) -> None:
     """Run the night that is due, if one is. A fault is loud and waits for the next tick; it never stops the clock."""
     try:
-        sign_of_life(system, worker_name(), "scheduler")
         instant = due_night(system)
         if instant is not None:
             night = nightly(system, instant, lambda *_: None)
+            sweep_once(system, app)
             log.info("night %s: %s matched, %s touches", night.slot, night.matched, night.won)
     except BansoError:
         log.exception("night not run")

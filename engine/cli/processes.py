@@ -21,11 +21,15 @@ def register(app: typer.Typer) -> None:
 
 def nightly(context: typer.Context, at: At = None, as_json: AsJson = False) -> None:
     """Decide for all accounts and plan the touches; the same night twice adds nothing."""
+    from workers.app import make_app
+    from workers.run import sweep_once
+
     door: Door = context.obj
     with door.system(at) as system:
         language = door.language(system)
         with progress(language, "nightly.running") as bar:
             night = run_nightly(system, system.clock.now(), bar)
+        sweep_once(system, make_app(system.config))  # the doorbell, after everything is committed
         if as_json:
             print_json(night)
         else:

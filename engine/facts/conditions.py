@@ -147,22 +147,23 @@ def _one_value(fact: str, fact_type: FactType, wanted: object, path: Path, names
         return _whole_number(fact, fact_type, wanted, path, names)
     if fact_type.kind == "bool":
         return _flag(fact, fact_type, wanted, path, names)
-    return _listed(fact, fact_type, [wanted], path, names)
+    return _listed(fact, fact_type, {path: wanted}, names)
 
 
 def _values(fact: str, fact_type: FactType, wanted: object, path: Path, names: Vocabulary) -> Checked:
     if not isinstance(wanted, list) or not wanted:
         names.fault("E110", path, key=path[-1])
         return None
-    return _listed(fact, fact_type, wanted, path, names)
+    return _listed(fact, fact_type, {(*path, index): value for index, value in enumerate(wanted)}, names)
 
 
-def _listed(fact: str, fact_type: FactType, wanted: Sequence[object], path: Path, names: Vocabulary) -> Checked:
-    unknown = [value for value in wanted if not isinstance(value, str) or value not in fact_type.values]
-    for value in unknown:
+def _listed(fact: str, fact_type: FactType, wanted: Mapping[Path, object], names: Vocabulary) -> Checked:
+    """`wanted` by the place of each value."""
+    unknown = {path: value for path, value in wanted.items() if not isinstance(value, str) or value not in fact_type.values}
+    for path, value in unknown.items():
         code = "E202" if fact in {STEPS_DONE, "next_step"} else "E203"
         names.fault(code, path, fact=fact, value=value, values=tuple(fact_type.values))
-    return None if unknown else tuple(str(value) for value in wanted)
+    return None if unknown else tuple(str(value) for value in wanted.values())
 
 
 def _flag(fact: str, fact_type: FactType, wanted: object, path: Path, names: Vocabulary) -> Checked:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
 from engine.ledger.instants import fix_instant, insert
 from engine.ledger.tables import decisions, rule_sets, slots
@@ -77,6 +77,13 @@ def decided_accounts(connection: Connection, slot: str, accounts: Iterable[str])
     """Which of these accounts the slot has already judged."""
     wanted = select(decisions.c.account_id).where(decisions.c.slot == slot, decisions.c.account_id.in_(list(accounts)))
     return set(connection.scalars(wanted))
+
+
+def count_outcomes(connection: Connection, slot: str) -> list[tuple[str, str, int]]:
+    """(rule, reason or outcome, accounts) of everything a slot decided, however many attempts it took."""
+    word = func.coalesce(decisions.c.reason, decisions.c.outcome)
+    counted = select(decisions.c.rule, word, func.count()).where(decisions.c.slot == slot).group_by(decisions.c.rule, word)
+    return [(rule, said, number) for rule, said, number in connection.execute(counted.order_by(decisions.c.rule, word))]
 
 
 def decisions_of(connection: Connection, account_id: str, slot: str | None = None) -> list[RowMapping]:

@@ -17,6 +17,7 @@ from engine.errors import refuse
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30  # the wait for SQLite's write lock is not a queue; five seconds were too thin when measured
+MIGRATION_LOCK = 0x62616E74  # the advisory lock that migrations hold on PostgreSQL
 SAFE_SQLITE = (3, 51, 3)  # below, a checkpoint racing a WAL reset can corrupt the file
 
 
@@ -47,6 +48,8 @@ class Ledger:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         with self.write() as connection:
+            if not self.is_sqlite:  # processes that start together would migrate at once; on SQLite the write lock is that lock
+                connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 

@@ -77,7 +77,7 @@ def newest_in_tail(connection: Connection, instant: int) -> dict[str, int]:
     """Each source's newest visible record among the waiting tail rows."""
     visible = and_(tail.c.moved.is_(False), tail.c.occurred_at <= instant, tail.c.known_at <= instant)
     rows = connection.execute(select(tail.c.source, func.max(tail.c.occurred_at)).where(visible).group_by(tail.c.source))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _part(row: RowMapping) -> Part:
@@ -148,7 +148,7 @@ def was_loaded(connection: Connection, source: str) -> bool:
 def coverage(connection: Connection, instant: int) -> dict[str, int]:
     """Until when each source's loads, as known at the instant, cover."""
     seen = select(loads.c.source, func.max(loads.c.covers_until)).where(loads.c.loaded_at <= instant).group_by(loads.c.source)
-    return dict(connection.execute(seen).tuples().all())
+    return dict(connection.execute(seen).all())
 
 
 def last_loads(connection: Connection) -> list[LoadRow]:
@@ -160,7 +160,7 @@ def last_loads(connection: Connection) -> list[LoadRow]:
 
 def known_files(connection: Connection, source: str) -> dict[str, str]:
     """Path → sha256 of the source's files as last loaded."""
-    return dict(connection.execute(select(files.c.path, files.c.sha256).where(files.c.source == source)).tuples().all())
+    return dict(connection.execute(select(files.c.path, files.c.sha256).where(files.c.source == source)).all())
 
 
 def remember_files(connection: Connection, source: str, states: Iterable[tuple[str, int, str]]) -> None:
@@ -184,4 +184,4 @@ def add_quarantine(connection: Connection, source: str, rows: Iterable[Mapping[s
 def count_quarantine(connection: Connection) -> dict[str, int]:
     """Refused rows by source."""
     counted = select(quarantine.c.source, func.count()).group_by(quarantine.c.source)
-    return dict(connection.execute(counted).tuples().all())
+    return dict(connection.execute(counted).all())

@@ -73,13 +73,18 @@ def _mine(touch_id: str, owner: str, state: State) -> Any:
     return and_(touches.c.id == touch_id, touches.c.owner == owner, touches.c.state == state)
 
 
-def begin_sending(connection: Connection, touch_id: str, owner: str, now: int, until: int, body: bytes) -> bool:
-    """Just before DATA: from here on only the server's answer or evidence can tell. False if the claim was lost."""
-    mine = and_(_mine(touch_id, owner, State.CLAIMED), touches.c.leased_until > now)
-    changed = connection.execute(update(touches).where(mine).values(state=State.SENDING, leased_until=until)).rowcount
+def begin_sending(connection: Connection, touch: Touch, owner: str, now: int, until: int, body: bytes) -> bool:
+    """Just before DATA: from here on only the server's answer or evidence can tell. False if the claim was lost.
+
+    The touch keeps whom the letter is written to; an earlier letter that was certainly not taken gives way to this one.
+    """
+    mine = and_(_mine(touch.id, owner, State.CLAIMED), touches.c.leased_until > now)
+    change = {"state": State.SENDING, "leased_until": until, "contact_id": touch.contact_id, "address": touch.address}
+    changed = connection.execute(update(touches).where(mine).values(**change)).rowcount
     if changed:
-        kept = insert(connection, messages).values(touch_id=touch_id, sha256=sha256(body).hexdigest(), body=body)
-        connection.execute(kept.on_conflict_do_nothing(index_elements=["touch_id"]))
+        letter = {"sha256": sha256(body).hexdigest(), "body": body}
+        kept = insert(connection, messages).values(touch_id=touch.id, **letter)
+        connection.execute(kept.on_conflict_do_update(index_elements=["touch_id"], set_=letter))
     return bool(changed)
 
 
@@ -113,7 +118,7 @@ def expire_overdue(connection: Connection, now: int) -> int:
 
 def count_states(connection: Connection) -> dict[str, int]:
     rows = connection.execute(select(touches.c.state, func.count()).group_by(touches.c.state))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def count_due(connection: Connection, now: int) -> int:
@@ -147,7 +152,7 @@ def imbalance(connection: Connection) -> list[tuple[str, int, int]]:
 
 
 def _counted(connection: Connection, wanted: Select[str, int]) -> dict[str, int]:
-    return dict(connection.execute(wanted).tuples().all())
+    return dict(connection.execute(wanted).all())
 
 
 def last_sent_accounts(connection: Connection, limit: int) -> list[str]:

@@ -166,7 +166,9 @@ def _folds(system: System, workspace: Workspace, wave: Sequence[Touch], now: int
         for touch in wave:
             if touch not in anew:
                 fold = parse(touch.fold)
-                fold.later += ledger_records.tail_since(connection, touch.arrival, [touch.account_id]).get(touch.account_id, [])
+                arrived = ledger_records.tail_since(connection, touch.arrival, [touch.account_id]).get(touch.account_id, [])
+                waiting = {(record.source, record.source_id) for record in fold.later}  # a night resumed after a crash saw some of them
+                fold.later += [record for record in arrived if (record.source, record.source_id) not in waiting]
                 fold.advance(now, needs, workspace.zone)
                 folds[touch.id] = fold
     if anew:
@@ -198,7 +200,7 @@ def _stopped(workspace: Workspace, touch: Touch, standing: Standing, now: int) -
 
 
 def _written(worker: Worker, workspace: Workspace, touch: Touch, judged: Judged, now: int, kept: bytes | None) -> Verdict:
-    """Render the letter; an attempt that was already written once goes out in the very same bytes."""
+    """Render the letter; an attempt that was already written once to the same address goes out in the very same bytes."""
     recipient = main_contact(judged.fold)
     if recipient is None or recipient.address is None:
         return Verdict(touch, change={"state": State.DROPPED, "reason": "bounced: no address"})
@@ -207,7 +209,9 @@ def _written(worker: Worker, workspace: Workspace, touch: Touch, judged: Judged,
         letter = worker.channel(workspace, touch.channel).write(occasion)
     except Unwritable as problem:
         return Verdict(touch, change={"state": State.FAILED, "reason": f"render: {problem}"})
-    return Verdict(touch, Letter(letter.touch_id, letter.sender, letter.address, kept) if kept is not None else letter)
+    frozen = kept is not None and touch.address == letter.address
+    written_to = replace(touch, contact_id=recipient.contact_id, address=letter.address)
+    return Verdict(written_to, replace(letter, body=kept) if frozen else letter)
 
 
 # --- commits ----------------------------------------------------------------------------------------------------------
@@ -230,7 +234,7 @@ def _begin_sending(worker: Worker, verdicts: Sequence[Verdict]) -> set[str]:
                 ledger_touches.finish(connection, touch.id, worker.name, State.CLAIMED, state=State.PENDING, reason=HELD, due_at=now + BACKOFF)
             elif kinds := suppressed.get(letter.address.lower()):
                 ledger_touches.finish(connection, touch.id, worker.name, State.CLAIMED, state=State.DROPPED, reason=min(kinds))
-            elif ledger_touches.begin_sending(connection, touch.id, worker.name, now, now + worker.lease, letter.body):
+            elif ledger_touches.begin_sending(connection, touch, worker.name, now, now + worker.lease, letter.body):
                 begun.add(touch.id)
     return begun
 

@@ -1,7 +1,7 @@
 """explain, timeline, preview, facts: everything about one account at an instant, recomputed from the log."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.channels import CHANNELS
 from engine.channels.letter import Occasion
@@ -24,6 +24,8 @@ from engine.touches.plan import Occasion as RunOccasion
 from engine.touches.plan import plan_touch
 from engine.touches.touch import Touch
 from engine.workspace.model import Workspace
+
+Stored = tuple[str, str | None, str | None]  # outcome, reason, detail of a stored decision
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Explanation:
     stalled_days: Known
     rules: Sequence[RuleSeen]
     stale: frozenset[str]
-    stored: Mapping[str, tuple[str, str | None]]
+    stored: Mapping[str, Stored]
     facts: Sequence[FactSeen]
 
 
@@ -87,9 +89,9 @@ def explain(system: System, account: str, instant: int) -> Explanation:
     values = evaluator.values(judged.fold, instant, stale)
     conditions = evaluator.conditions(values, stale)
     decided = {each.candidate.rule_id: each for each in _decide(system, workspace, judged, instant)}
-    stored = _stored(system, workspace, account, instant)
+    stored = _stored(system, account, instant)
     order = [rule for lane in workspace.order.values() for rule in lane]
-    rules = [_rule_seen(workspace, rule, judged, conditions[rule], decided.get(rule)) for rule in order]
+    rules = [_as_stored(_rule_seen(workspace, rule, judged, conditions[rule], decided.get(rule)), stored) for rule in order]
     columns = judged.answer.columns
     name = judged.fold.name[3] if judged.fold.name and judged.fold.name[3] else account
     facts = _facts_seen(workspace, judged)
@@ -111,11 +113,21 @@ def _decide(system: System, workspace: Workspace, judged: Judged, instant: int) 
     return decide(candidates, standing, workspace.order)
 
 
-def _stored(system: System, workspace: Workspace, account: str, instant: int) -> dict[str, tuple[str, str | None]]:
+def _as_stored(seen: RuleSeen, stored: Mapping[str, Stored]) -> RuleSeen:
+    """A past night's own word: the ledger has moved on since, so its gates are read and not judged again."""
+    if seen.rule_id not in stored:
+        return seen
+    outcome, reason, detail = stored[seen.rule_id]
+    return replace(seen, outcome=outcome, reason=reason, detail=detail)
+
+
+def _stored(system: System, account: str, instant: int) -> dict[str, Stored]:
     """The decisions that the night of exactly this instant stored for the account."""
     with system.ledger.read() as connection:
         rows = ledger_decisions.decisions_of(connection, account)
-    return {row["rule"]: (row["outcome"], row["reason"]) for row in rows if row["decided_at"] == instant and row["slot"].startswith(JOB)}
+    return {
+        row["rule"]: (row["outcome"], row["reason"], row["detail"]) for row in rows if row["decided_at"] == instant and row["slot"].startswith(JOB)
+    }
 
 
 def _rule_seen(workspace: Workspace, rule_id: str, judged: Judged, verdicts: tuple[Verdict, ...], decision: Decision | None) -> RuleSeen:

@@ -25,6 +25,7 @@ from engine.records.record import COLUMNS, Record
 from engine.records.source import stage_files
 from engine.workspace.model import Workspace, microseconds_of
 
+BULK_TRIES = 5  # how often a night may come between before a bulk load gives up
 BULK_ROWS = 50_000  # more rows go straight into the lake; fewer through the tail, where the re-check before a send finds them fast
 LEASE = 30 * MINUTE
 BODY = ("account_id", "contact_id", "event", "field", "value", "occurred_at", "properties")  # what makes two records of one id the same
@@ -172,27 +173,53 @@ def _accept(
     system: System, workspace: Workspace, duck: duckdb.DuckDBPyConnection, name: str, *, first: bool, staged: Staged, fresh: _Fresh, started: float
 ) -> int:
     """Write what is new and what was refused; everything in one transaction, but files of the lake are written before it."""
+    if fresh.rows > BULK_ROWS:
+        return _accept_bulk(system, workspace, duck, name, first=first, staged=staged, fresh=fresh, started=started)
     now = system.clock.now()
-    bulk = fresh.rows > BULK_ROWS
+    rows: list[tuple[object, ...]] = []
     if fresh.rows:
-        stamp = "occurred_at" if first else str(now)
-        duck.execute(f"UPDATE fresh SET known_at = coalesce(known_at, {stamp if bulk or first else 0})")
-    parts = _write_bulk(system, workspace, duck, name, now) if bulk else []
-    rows = [] if bulk or not fresh.rows else duck.execute(f"SELECT {', '.join(COLUMNS)} FROM fresh").fetchall()
+        duck.execute(f"UPDATE fresh SET known_at = coalesce(known_at, {'occurred_at' if first else 0})")
+        rows = duck.execute(f"SELECT {', '.join(COLUMNS)} FROM fresh").fetchall()
     with system.ledger.write() as connection:
         _finish(connection, name, staged, fresh, now, started)
-        if bulk:
-            loaded = json.dumps({"source": name, "rows": fresh.rows})
+        ledger_records.add_marker(connection, name, instants.accept_instant(connection, now), json.dumps({"source": name, "rows": len(rows)}))
+        return ledger_records.append_tail(connection, (Record(*row) for row in rows), now)  # type: ignore[arg-type]  # in the order of COLUMNS
+
+
+def _accept_bulk(
+    system: System,
+    workspace: Workspace,
+    duck: duckdb.DuckDBPyConnection,
+    name: str,
+    *,
+    first: bool,
+    staged: Staged,
+    fresh: _Fresh,
+    started: float,
+) -> int:
+    """Write files first, then let them count. If a run was fixed meanwhile, their `known_at` would lie before it: write them again, later."""
+    now = system.clock.now()
+    for _ in range(BULK_TRIES):
+        stamp = "occurred_at" if first else str(now)
+        duck.execute(f"CREATE OR REPLACE TEMP TABLE stamped AS SELECT * REPLACE (coalesce(known_at, {stamp}) AS known_at) FROM fresh")
+        parts = _write_bulk(system, workspace, duck, name, now)
+        with system.ledger.write() as connection:
             at = instants.accept_instant(connection, now)
-            ledger_records.add_parts(connection, parts, arrival=ledger_records.add_marker(connection, name, at, loaded), bulk=True)
-            return fresh.rows
-        return ledger_records.append_tail(connection, (Record(*row) for row in rows), now) if rows else 0
+            if first or at == now:
+                _finish(connection, name, staged, fresh, now, started)
+                marker = ledger_records.add_marker(connection, name, at, json.dumps({"source": name, "rows": fresh.rows}))
+                ledger_records.add_parts(connection, parts, arrival=marker, bulk=True)
+                return fresh.rows
+        for part in parts:
+            (system.lake / part.path).unlink()
+        now = at
+    raise refuse("E621", name, holder="nightly")
 
 
 def _write_bulk(system: System, workspace: Workspace, duck: duckdb.DuckDBPyConnection, name: str, now: int) -> list[Part]:
     with system.ledger.read() as connection:
         existing = frozenset(part.bucket for part in ledger_records.live_parts(connection))
-    return list(write_parts(duck, "fresh", system.lake, f"{name}-{now}", derived_hash(workspace), existing))
+    return list(write_parts(duck, "stamped", system.lake, f"{name}-{now}", derived_hash(workspace), existing))
 
 
 def _finish(connection: Connection, name: str, staged: Staged, fresh: _Fresh, now: int, started: float) -> None:

@@ -61,11 +61,14 @@ def nightly(system: System, instant: int, progress: Progress) -> Night:
         done = 0
         for batch in batches(records, workspace):
             progress(workspace.settings.workspace.label, done, matched)
-            made += _decide_batch(system, workspace, records, slot, batch, stale, counts)
+            made += _decide_batch(system, workspace, records, slot, batch, stale)
             done += len(batch)
         progress("", matched, matched)
-    summary = {"accounts": accounts, "matched": matched, "won": len(made), "outcomes": {rule: dict(found) for rule, found in counts.items()}}
     with system.ledger.write() as connection:
+        for rule, word, number in ledger_decisions.count_outcomes(connection, slot.key):
+            counts.setdefault(rule, Counter())[word] = number
+        won = sum(found["won"] for found in counts.values())
+        summary = {"accounts": accounts, "matched": matched, "won": won, "outcomes": {rule: dict(found) for rule, found in counts.items()}}
         ledger_decisions.finish_slot(connection, slot, system.clock.now(), summary)
     return _night(slot, summary, already_done=False, touches=tuple(made))
 
@@ -111,7 +114,6 @@ def _decide_batch(
     slot: Slot,
     batch: Sequence[tuple[str, list[str]]],
     stale: frozenset[str],
-    counts: dict[str, Counter[str]],
 ) -> list[str]:
     accounts = [account for account, _ in batch]
     judged = judge_accounts(system, workspace, records, accounts, slot.instant, stale)
@@ -128,7 +130,6 @@ def _decide_batch(
                 touch = _touch(decision, standing, workspace, slot, judged[account])
                 rows.append(_row(decision, standing, slot, workspace, touch))
                 touches += [touch] if touch else []
-                counts[decision.candidate.rule_id][decision.reason or decision.outcome] += 1
         ledger_decisions.add_decisions(connection, rows)
         ledger_touches.add_touches(connection, touches)
     return [touch.id for touch in touches]

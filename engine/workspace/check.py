@@ -1,6 +1,6 @@
 """Checks across files: every name that one file uses and another declares."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.facts.route import COMPLETE, Route
@@ -8,7 +8,7 @@ from engine.facts.spec import FactSpec
 from engine.rulebook.compile import PER_PERIOD
 from engine.rulebook.plan import Plan
 from engine.rulebook.spec import Lane, RuleSpec
-from engine.workspace.faults import Faults
+from engine.workspace.faults import Faults, nearest
 from engine.workspace.model import MailSource
 from engine.workspace.schema import GoalsFile, WorkspaceFile
 
@@ -65,16 +65,25 @@ def _check_events(parts: Parts, faults: Faults) -> None:
 
 
 def _check_order(parts: Parts, faults: Faults) -> None:
+    renamed = set(_check_ordered(parts, faults))
     for lane, listed in parts.order.items():
         for index, rule_id in enumerate(listed):
+            if rule_id in renamed:
+                continue
             if rule_id not in parts.rules:
                 faults.at("E406", ("order", lane, index), {"name": rule_id, "known": tuple(parts.rules)})
             elif rule_id in listed[:index]:
                 faults.at("E407", ("order", lane, index), {"name": rule_id})
+
+
+def _check_ordered(parts: Parts, faults: Faults) -> Iterator[str]:
+    """Every rule stands in its lane; gives the names in the order that look like an earlier name of such a rule."""
     for rule_id, rule in parts.rules.items():
         if rule_id not in parts.order[rule.do.lane]:
             unknown = tuple(name for name in parts.order[rule.do.lane] if name not in parts.rules)
             faults.at("E401", ("rules", rule_id), {"name": rule_id, "known": unknown, "lane": rule.do.lane})
+            if (near := nearest(rule_id, unknown)) is not None:
+                yield near
 
 
 def _check_rule(rule_id: str, rule: RuleSpec, parts: Parts, faults: Faults) -> None:

@@ -50,7 +50,8 @@ class Faults:
         known = values.get("known") or values.get("values") or values.get("allowed")
         wrong = values.get("name") or values.get("value") or values.get("comparison")
         near = values.get("near") or (nearest(str(wrong), known) if isinstance(known, tuple) and wrong is not None else None)
-        self.add(code, self.place(path, of_key=code in AT_KEY), **{**values, "near": near})
+        of_key = code in AT_KEY and (code != "E201" or path[-1] == wrong)  # `days_until: x` names a fact in its value
+        self.add(code, self.place(path, of_key=of_key), **{**values, "near": near})
 
     def text_of(self, path: FilePath, root: FilePath) -> str | None:
         """The text of a file that is not YAML, or None after reporting that it is not UTF-8."""
@@ -78,7 +79,14 @@ class Faults:
         `file` names the file of a model that is a whole file; what it lacks is reported there.
         """
         seen: set[Path] = set()
+        meant = {
+            (*each["loc"][:-1], nearest(str(each["loc"][-1]), keys_at(model, each["loc"][:-1])))
+            for each in error.errors()
+            if each["type"] == "extra_forbidden"
+        }
         for detail in error.errors(include_url=False):
+            if detail["type"] == "missing" and detail["loc"] in meant:
+                continue  # misspelt, not missing as well
             path = (*prefix, *self._inside(prefix, detail["loc"], missing=detail["type"] == "missing"))
             if not prefix and detail["type"] == "missing" and len(detail["loc"]) == 1:
                 self._add_missing_top(str(detail["loc"][0]), file)
@@ -89,7 +97,7 @@ class Faults:
     def _add_missing_top(self, key: str, file: str | None) -> None:
         if file is not None:
             self.add("E106", Place(file), key=key)
-        else:
+        elif not self.unreadable:
             self.add("E119", Place("rules"), section=key)
 
     def _inside(self, prefix: Path, location: tuple[int | str, ...], *, missing: bool) -> Path:
@@ -103,11 +111,13 @@ class Faults:
             node = node.entries.get(str(prefix[-1])) if node.entries is not None else None
             prefix = ()
         kept: list[str | int] = []
+        defaults = self.trees[file].entries if start[:1] == ("rules",) and file in self.trees else None
+        common = defaults["defaults"].entries if defaults and "defaults" in defaults else None
         for part in prefix:
             node = node.entries.get(str(part)) if node is not None and node.entries is not None else None
         for index, part in enumerate(location):
             child = _child(node, part)
-            if child is not None or (missing and index == len(location) - 1) or part == "[key]":
+            if child is not None or (missing and index == len(location) - 1) or part == "[key]" or (common and index == 0 and part in common):
                 kept.append(part)
                 node = child if child is not None else node
         return tuple(kept)

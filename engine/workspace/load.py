@@ -37,7 +37,7 @@ LABELS = {
     "ja": {"next_step": "次の工程", "stalled_days": "設定が進んでいない日数", "done": "済んだ工程", "complete": "完了"},
 }
 NAME, ID = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z][a-z0-9-]{0,62}")
-TAKEN = {"facts": (*AUTOMATIC, "any", "segment"), "steps": (COMPLETE, "by", "else")}
+TAKEN = {"facts": (*AUTOMATIC, "any", "segment", "stalled_since", "excluded", "account_id", "contact_id"), "steps": (COMPLETE, "by", "else")}
 TOP_KEYS = ("banso", "route", "steps", "facts", "segments", "goals", "order", "rules", "defaults")
 
 
@@ -70,6 +70,8 @@ def _sections(rules: Path, faults: Faults) -> dict[str, dict[str, Plain] | Plain
             faults.unreadable = True
             continue
         _take_sections(tree, file, sections, faults)
+    strangers = [fault.values["near"] for fault in faults.found if fault.code == "E105"]
+    faults.unreadable |= any(near not in sections for near in strangers)  # the section it was meant to be is not missing as well
     return sections
 
 
@@ -82,11 +84,11 @@ def _take_sections(tree: Node, file: str, sections: dict[str, dict[str, Plain] |
             place = Place(file, *tree.key_places[key])
             known = (*top, *TOP_KEYS)
             faults.add("E105", place, key=key, near=nearest(key, known), known=known)
-            faults.unreadable |= nearest(key, known) is not None  # the section it was meant to be is not missing as well
         elif key == "rules":
             _take_rules(node, defaults, file, sections, faults)
         elif (key, "") in faults.homes:
             faults.add("E104", Place(file, *tree.key_places[key]), key=key, first=faults.homes[(key, "")])
+            faults.unreadable = True
         elif key != "defaults":
             faults.homes[(key, "")] = file
             sections[key] = node.plain()
@@ -127,6 +129,7 @@ class _Builder:
         reached = {name: goal.reached_by for name, goal in goals.goals.items()}
         written = Written(facts, route, segments, reached, rules, settings.never, prefixes, labels)
         plan = compile_plan(written, self.faults.at)
+        self.faults.broken |= set(facts) - set(plan.facts)
         mails = read_mails(self.root / "templates", plan, self.faults)
         queries = self._queries(settings)
         lanes = {lane: getattr(order.order, lane) for lane in LANES}
@@ -171,7 +174,7 @@ class _Builder:
             inner = mended
             for part in detail["loc"][:-1]:
                 inner = inner.get(part) if isinstance(inner, dict) else None
-            if isinstance(inner, dict):
+            if isinstance(inner, dict) and detail["loc"]:
                 inner.pop(detail["loc"][-1], None)
         try:
             return model.model_validate(mended)
@@ -212,7 +215,7 @@ class _Builder:
         for name, plain in self._entries("facts").items():
             primitive = next((key for key in PRIMITIVES if isinstance(plain, dict) and key in plain), None)
             if primitive is None:
-                keys = tuple(plain) if isinstance(plain, dict) else ()
+                keys = set(plain) - {"label", "labels"} if isinstance(plain, dict) else ()
                 near = next((close for key in keys if (close := nearest(key, PRIMITIVES)) is not None), None)
                 self.faults.at("E120", ("facts", name), {"fact": name, "allowed": tuple(PRIMITIVES)} | ({"near": near} if near else {}))
             elif (spec := self._model(PRIMITIVES[primitive], f"facts.{name}", plain)) is not None:

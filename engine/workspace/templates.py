@@ -71,9 +71,11 @@ def read_mails(templates: Path, plan: Plan, faults: Faults) -> dict[str, MailSou
     mails = {}
     for path in sorted(each for each in folder.glob("*") if each.is_dir()):
         texts = [_part(path / part, plan, faults, templates.parent) for part in PARTS]
-        if None not in texts:
+        name = f"mail/{path.name}"
+        if None in texts:
+            faults.broken.add(name)
+        else:
             subject, mjml, text = (part or "" for part in texts)
-            name = f"mail/{path.name}"
             mails[name] = MailSource(name, subject.strip(), frames[".mjml"].replace(BODY, mjml), frames[".txt"].replace(BODY, text))
     for suffix, frame in frames.items():
         _check(frame, f"templates/mail/layout{suffix}", plan, faults)

@@ -91,7 +91,7 @@ def test_a_date_that_changed_is_asked_about_once_more(story: Story, inbox: Inbox
     assert story.decisions()["readiness"] == ("gated", "again", "at_most 1")
     story.given(a_record("hearing.guidance_start", value="2026-04-27", at="2026-04-10 15:00"))
     nights(story, "2026-04-13")
-    assert [(touch.rule, touch.per_value) for touch in story.touches()] == [("readiness", "2026-04-20"), ("readiness", "2026-04-27")]
+    assert [touch.per_value for touch in story.touches() if touch.rule == "readiness"] == ["2026-04-20", "2026-04-27"]
 
 
 # --- windows ----------------------------------------------------------------------------------------------------------

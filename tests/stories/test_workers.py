@@ -10,7 +10,7 @@ from engine.pipeline import ops
 from engine.pipeline.dispatch import Worker, dispatch
 from engine.pipeline.sweep import sweep
 from engine.pipeline.system import System
-from engine.touches.touch import State
+from engine.touches.touch import State, Touch
 
 from tests.builders import a_stalled_customer, at
 from tests.inbox import Inbox
@@ -43,7 +43,7 @@ def test_two_workers_on_the_same_ids_send_once(story: Story, inbox: Inbox) -> No
     assert set(inbox.times_taken().values()) == {1}
 
 
-def claimed(story: Story) -> str:
+def claimed(story: Story) -> Touch:
     """A worker took the touch and was never heard of again."""
     story.given(a_stalled_customer())
     story.nightly("2026-04-07 02:00")
@@ -51,7 +51,7 @@ def claimed(story: Story) -> str:
     now = story.clock.now()
     with story.system.ledger.write() as connection:
         (touch,) = ledger_touches.claim(connection, [story.touch().id], "dead", now, now + 60 * SECOND, 8)
-    return touch.id
+    return touch
 
 
 def test_what_a_worker_died_with_before_sending_is_sent_by_another(story: Story, inbox: Inbox) -> None:
@@ -85,10 +85,10 @@ def test_a_worker_that_slept_through_its_lease_writes_over_nothing(story: Story,
         if state is State.SENDING:
             ledger_touches.begin_sending(connection, touch, "dead", now, now + 60 * SECOND, b"letter")
         ledger_touches.release_expired(connection, now + 61 * SECOND)
-        after = ledger_touches.get_touches(connection, [touch])
+        after = ledger_touches.get_touches(connection, [touch.id])
         assert not ledger_touches.begin_sending(connection, touch, "dead", now + 62 * SECOND, now + 99 * SECOND, b"letter")
-        assert not ledger_touches.finish(connection, touch, "dead", state, state=State.SENT)
-        assert ledger_touches.get_touches(connection, [touch]) == after
+        assert not ledger_touches.finish(connection, touch.id, "dead", state, state=State.SENT)
+        assert ledger_touches.get_touches(connection, [touch.id]) == after
 
 
 def test_ids_of_strangers_and_of_touches_already_sent_are_passed_over(story: Story, inbox: Inbox) -> None:
