@@ -26,7 +26,7 @@ def demo(
     context: typer.Context,
     companies: Annotated[int, typer.Option(help="How many companies to simulate.")] = 2000,
     seed: Annotated[int, typer.Option(help="Another seed, other companies.")] = 7,
-    nights: Annotated[int, typer.Option(help="How many nights to run at the end of the quarter.")] = 3,
+    nights: Annotated[int, typer.Option(help="How many nights to run at the end of the quarter.")] = 2,
 ) -> None:
     """Simulate a quarter of companies, run the last nights through a real worker and a real mail server, and show the result."""
     from engine.cli.demonstration import run_demo
