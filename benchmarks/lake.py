@@ -105,7 +105,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description="Write the benchmarks' lake.")
     parser.add_argument("--accounts", type=int, default=1_000_000)
     folder = ready_lake(parser.parse_args(arguments).accounts)
-    print(sum(part.rows for part in read_manifest(folder)), "records in", folder)  # noqa: T201  # a command's answer
+    print(sum(part.rows for part in read_manifest(folder)), "records in", folder)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Writes the 100 rules of the benchmark workspace: `python -m benchmarks.make_rules`. The files are kept; run it again to change them."""
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -11,7 +12,7 @@ RULES = 100
 SEED = 20_260_116
 STEPS = ("account_issued", "first_login", "initial_settings", "flow_designed", "briefing_held", "interview_booked", "interview_held")
 WILLS = ("schedule", "briefing", "list")
-Condition = dict[str, object]
+Condition = Mapping[str, object]
 
 
 def make_rules(count: int) -> dict[str, dict[str, object]]:
@@ -91,7 +92,7 @@ def _courtesies(draw: random.Random) -> list[Condition]:
 
 
 def write_rules(folder: Path, rules: dict[str, dict[str, object]]) -> None:
-    head = 'defaults: {stage: plan, owner: nobody, why: {who: nobody, benefit: none}}   # made by benchmarks/make_rules.py\nrules:\n'
+    head = "defaults: {stage: plan, owner: nobody, why: {who: nobody, benefit: none}}   # made by benchmarks/make_rules.py\nrules:\n"
     blocks = [f"  {rule_id}:\n" + "".join(f"    {key}: {_flow(value)}\n" for key, value in rule.items()) for rule_id, rule in rules.items()]
     (folder / "push.yaml").write_text(head + "".join(blocks), encoding="utf-8")
     order = "order:\n  push:\n" + "".join(f"    - {rule_id}\n" for rule_id in rules)

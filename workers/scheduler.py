@@ -2,9 +2,9 @@
 
 import logging
 import signal
-from types import FrameType
+from threading import Event
 
-from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.schedulers.background import BackgroundScheduler
 from celery import Celery
 
 from engine.errors import BansoError
@@ -22,19 +22,19 @@ TICK_SECONDS = 20
 def run_scheduler(system: System) -> None:
     """Wake at once and then every few seconds until told to stop."""
     app, name = make_app(system.config), worker_name()
-    clock = BlockingScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
+    clock = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        clock.shutdown(wait=False)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stop = Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: stop.set())
     clock.add_job(sign_of_life, "interval", seconds=system.config.lease_seconds / 2, args=[system, name, "scheduler"])
+    clock.add_job(tick, args=[system, app])  # at once: what was missed while nobody was there
     clock.add_job(tick, "interval", seconds=TICK_SECONDS, args=[system, app])
-    sign_of_life(system, name, "scheduler")
-    tick(system, app)
     clock.add_job(sweep_once, "interval", seconds=system.config.sweep_seconds, args=[system, app])
+    sign_of_life(system, name, "scheduler")
     clock.start()
+    stop.wait()
+    clock.shutdown(wait=True)
 
 
 def tick(system: System, app: Celery) -> None:

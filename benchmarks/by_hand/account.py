@@ -7,8 +7,10 @@ from engine.facts.fold import Fold, LatestValue
 
 Known = int | str | None
 STEPS = ("applied", "account_issued", "first_login", "initial_settings", "flow_designed", "briefing_held", "interview_booked", "interview_held")
-DONE_BY = ("sfa.applied", "product.account_issued", "product.login", "product.settings_completed", "product.flow_published")
-DONE_BY += ("product.briefing_held", "product.interview_booked", "product.interview_held")
+DONE_BY = (
+    *("sfa.applied", "product.account_issued", "product.login", "product.settings_completed", "product.flow_published"),
+    *("product.briefing_held", "product.interview_booked", "product.interview_held"),
+)
 PROGRESS_BY = {"initial_settings": "product.setting_saved", "flow_designed": "product.flow_saved"}
 COUNTED = ("product.login", "product.setting_saved", "product.setting_error", "product.page_viewed", "product.application_received")
 FACTS = (

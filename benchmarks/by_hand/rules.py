@@ -64,7 +64,7 @@ def _test(condition: Condition) -> Test:
     (fact, wanted), *_ = condition.items()
     (comparison, value), *_ = wanted.items() if isinstance(wanted, dict) else [("is", wanted)]
     if fact == "done":
-        return Test(value, "done" if comparison == "includes" else "not_done", None)
+        return Test(str(value), "done" if comparison == "includes" else "not_done", None)
     if comparison == "known":
         return Test(fact, "known" if value else "missing", None)
     return Test(fact, comparison, value)

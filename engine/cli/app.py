@@ -10,7 +10,7 @@ from typer import TyperException
 from engine.cli import accounts, data, designers, newcomers, ops, processes
 from engine.cli.door import BAD_USAGE, FAULTS, Door, print_faults
 from engine.errors import BansoError, Fault, Place
-from engine.messages import Language
+from engine.messages import LANGUAGES, Language
 
 app = typer.Typer(
     name="banso",
@@ -61,6 +61,10 @@ def _print_usage(error: TyperException) -> None:
             error.show()
         return
     path = context.command_path if context is not None else "banso"
+    options = context.find_root().params if context is not None else {}
+    if not _doors:  # the command itself is unknown, so nobody opened the door
+        lang = options.get("lang")
+        _doors.append(Door(options.get("workspace"), None, lang if lang in LANGUAGES else None))
     print_faults((Fault("E670", Place(path), {"problem": said(), "command": f"{path} --help"}),), _language(), Path())
 
 

@@ -64,7 +64,7 @@ def worker(
     from workers.app import queues as all_queues
     from workers.run import run_worker
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    _log_to_stderr()
     door: Door = context.obj
     with door.system(at) as system:
         run_worker(system, queues or list(all_queues()), until_idle=until_idle)
@@ -74,10 +74,16 @@ def scheduler(context: typer.Context, at: At = None) -> None:
     """The clock: runs each night's slot once, catches up after downtime, and sweeps."""
     from workers.scheduler import run_scheduler
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    _log_to_stderr()
     door: Door = context.obj
     with door.system(at) as system:
         run_scheduler(system)
+
+
+def _log_to_stderr() -> None:
+    """Our own words from INFO on, the libraries' from WARNING on."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("banso").setLevel(logging.INFO)
 
 
 def serve(context: typer.Context) -> None:

@@ -209,9 +209,9 @@ def _written(worker: Worker, workspace: Workspace, touch: Touch, judged: Judged,
         letter = worker.channel(workspace, touch.channel).write(occasion)
     except Unwritable as problem:
         return Verdict(touch, change={"state": State.FAILED, "reason": f"render: {problem}"})
-    frozen = kept is not None and touch.address == letter.address
-    written_to = replace(touch, contact_id=recipient.contact_id, address=letter.address)
-    return Verdict(written_to, replace(letter, body=kept) if frozen else letter)
+    if kept is not None and touch.address == letter.address:
+        letter = replace(letter, body=kept)
+    return Verdict(replace(touch, contact_id=recipient.contact_id, address=letter.address), letter)
 
 
 # --- commits ----------------------------------------------------------------------------------------------------------

@@ -170,12 +170,16 @@ class _Builder:
     def _without_wrong(model: type[Model], plain: object, error: ValidationError) -> Model | None:
         """The part as if what is wrong in it were not written, where it can do without: so that the rest is checked in the same run."""
         mended = deepcopy(plain)
-        for detail in error.errors(include_url=False):
+        details = error.errors(include_url=False)
+        missing = [detail["loc"] for detail in details if detail["type"] == "missing"]
+        for place in (detail["loc"] for detail in details if detail["loc"]):
             inner = mended
-            for part in detail["loc"][:-1]:
-                inner = inner.get(part) if isinstance(inner, dict) else None
-            if isinstance(inner, dict) and detail["loc"]:
-                inner.pop(detail["loc"][-1], None)
+            for part in place[:-1]:
+                inner = inner.get(str(part)) if isinstance(inner, dict) else None
+            if isinstance(inner, dict) and place[-1] in inner:
+                meant = nearest(str(place[-1]), [str(each[-1]) for each in missing if each[:-1] == place[:-1]])
+                value = inner.pop(str(place[-1]))
+                inner |= {} if meant is None else {meant: value}
         try:
             return model.model_validate(mended)
         except ValidationError:

@@ -48,7 +48,7 @@ class Said:
         first = next((line for line in lines if line.startswith(f"{place} {code} ")), "")
         why, fix = LABELS[language]
         told = [line for line in lines if line.startswith((f"  {why} ", f"  {fix} "))]
-        japanese = bool(re.search(r"[ぁ-んァ-ヶ一-龠]", first.split(code, 1)[-1] if first else ""))
+        japanese = bool(re.search(r"[ぁ-んァ-ヶ一-龠]", re.sub("`.*?`", "", first)))
         return bool(first) and len(told) >= 2 and told[-1].startswith(f"  {fix} ") and japanese == (language == "ja")
 
 
@@ -100,10 +100,10 @@ def change(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def funnel(banso: Banso) -> object:
+def funnel(banso: Banso) -> list[dict[str, object]]:
     said = banso("report", "funnel", "--at", AT, "--json")
     assert said.code == FINE, said.err
-    return json.loads(said.out)
+    return list(json.loads(said.out))
 
 
 # --- the workspace ------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def test_a_template_with_an_unknown_name(banso: Banso, space: Path, language: st
     change(space / "templates/mail/readiness/body.txt", "{{ guidance_start }}", "{{ guidance_strt }}")
     said = banso("lint", language=language)
     assert said.code == FAULTS
-    assert said.has_three_parts("E205", "templates/mail/readiness/body.txt:1:49", language)
+    assert said.has_three_parts("E205", "templates/mail/readiness/body.txt:1:55", language)
 
 
 def test_a_wrong_time_zone(banso: Banso, space: Path, language: str) -> None:
@@ -223,7 +223,7 @@ def test_a_cut_gzip_gives_nothing(banso: Banso, space: Path, data: Path, languag
     said = banso("load", "sfa", "--data", data, "--at", AT, language=language)
     assert said.code == FAULTS
     assert said.has_three_parts("E603", "sfa.csv.gz", language)
-    assert all(row["units"] == 0 for row in funnel(banso)) if funnel(banso) else True
+    assert {row["done_any"] for row in funnel(banso)} == {0}
 
 
 def test_rows_that_cannot_be_read_are_kept_aside_and_the_others_loaded(banso: Banso, data: Path, language: str) -> None:
@@ -276,9 +276,9 @@ def test_the_nearest_name_is_offered(banso: Banso, loaded: Path, arguments: tupl
         pytest.param(("plann",), "banso", id="unknown command"),
         pytest.param(("plan", "--when", "now"), "banso plan", id="unknown option"),
         pytest.param(("explain",), "banso explain", id="missing argument"),
-        pytest.param(("report", "funnel", "--unit", "person"), "banso", id="a unit that is none"),
-        pytest.param(("load", "--url", "postgresql://x/y"), "banso", id="a URL without its source"),
-        pytest.param(("ops", "pause", "some", "--until", AT, "--reason", "x"), "banso", id="a scope that is none"),
+        pytest.param(("report", "funnel", "--unit", "person"), "banso report", id="a unit that is none"),
+        pytest.param(("load", "--url", "postgresql://x/y"), "banso load", id="a URL without its source"),
+        pytest.param(("ops", "pause", "some", "--until", AT, "--reason", "x"), "banso ops pause", id="a scope that is none"),
         pytest.param(("ops", "pause", "all"), "banso ops pause", id="a pause without an end"),
     ],
 )
@@ -317,10 +317,16 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
+def misspell(space: Path, data: Path) -> None:
+    """With a new row, as a file that did not change is not read again."""
+    change(space / "rules/sources/sfa.sql", "AS account_id", "AS acount_id")
+    (data / "sfa.csv").write_text(SFA + "s5,c000004,applied,,,2026-03-04T10:00:00+09:00\n", encoding="utf-8")
+
+
 BREAKS: dict[str, Callable[[Path, Path], None]] = {
     "a rule file is broken": lambda space, _: change(space / "rules/push.yaml", "\n  readiness:", "\n\treadiness:"),
     "a template is broken": lambda space, _: change(space / "templates/mail/readiness/body.txt", "{% endif %}", ""),
-    "a column is misspelt": lambda space, _: change(space / "rules/sources/sfa.sql", "AS account_id", "AS acount_id"),
+    "a column is misspelt": misspell,
     "the SQL is cut": lambda space, _: cut(space / "rules/sources/sfa.sql"),
     "the CSV is cut": lambda _, data: cut(data / "sfa.csv"),
     "the file is gone": lambda _, data: (data / "sfa.csv").unlink(),
