@@ -10,6 +10,8 @@ from sqlalchemy import Connection, RowMapping, func, select, update
 from engine.ledger.instants import fix_instant, insert
 from engine.ledger.tables import decisions, rule_sets, slots
 
+DECIDE_LOCK = 0x62616E75  # the advisory lock of deciders on PostgreSQL; on SQLite the write lock does
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -71,6 +73,12 @@ def add_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> 
     """Decisions of a batch; one that is already there (slot, account, rule) stays as it was."""
     if rows:
         connection.execute(insert(connection, decisions).on_conflict_do_nothing(), list(rows))
+
+
+def one_decider(connection: Connection) -> None:
+    """Until this transaction ends nobody else decides: what gates read must not change between their questions."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": DECIDE_LOCK})
 
 
 def decided_accounts(connection: Connection, slot: str, accounts: Iterable[str]) -> set[str]:

@@ -11,7 +11,8 @@ from engine.calendar import DAY, HOUR
 from engine.ledger import instants
 from engine.ledger import records as ledger_records
 from engine.pipeline.derived import derived_hash
-from engine.pipeline.load import Progress, hold_lease
+from engine.pipeline.holding import hold_lease
+from engine.pipeline.load import Progress
 from engine.pipeline.system import System
 from engine.records.derive import derive_again
 from engine.records.lake import DELTAS_MAX, Part, attach, tail_table, write_parts
@@ -53,7 +54,9 @@ def _move_tail(system: System, workspace: Workspace) -> int:
     existing = frozenset(part.bucket for part in found.parts)
     with system.duckdb() as duck:
         rows = tail_table(found.tail).append_column("bucket", pa.array([row["bucket"] for row in found.tail], pa.string()))
-        duck.register("moving", rows)
+        duck.register("arrived", rows)
+        duck.execute("CREATE TEMP TABLE moving AS SELECT * FROM arrived")
+        derive_again(duck, "moving", workspace.field_kinds(), workspace.item_keys, workspace.zone)  # declared otherwise when they came, maybe
         parts = list(write_parts(duck, "moving", system.lake, f"tail-{newest}", derived_hash(workspace), existing))
     with system.ledger.write() as connection:
         ledger_records.add_parts(connection, parts, arrival=newest, bulk=False)

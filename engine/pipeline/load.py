@@ -2,21 +2,20 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 from sqlalchemy import Connection
 
-from engine.calendar import MINUTE
 from engine.clock import monotonic_seconds
 from engine.errors import refuse
-from engine.ledger import instants, leases
+from engine.ledger import instants
 from engine.ledger import records as ledger_records
 from engine.ledger.records import LoadRow
 from engine.pipeline.derived import derived_hash
+from engine.pipeline.holding import hold_lease
 from engine.pipeline.system import System
 from engine.records.database import stage_database
 from engine.records.intake import SourceRequest, Staged
@@ -27,7 +26,6 @@ from engine.workspace.model import Workspace, microseconds_of
 
 BULK_TRIES = 5  # how often a night may come between before a bulk load gives up
 BULK_ROWS = 50_000  # more rows go straight into the lake; fewer through the tail, where the re-check before a send finds them fast
-LEASE = 30 * MINUTE
 BODY = ("account_id", "contact_id", "event", "field", "value", "occurred_at", "properties")  # what makes two records of one id the same
 
 Progress = Callable[[str, int, int], None]
@@ -69,21 +67,6 @@ def load(system: System, sources: list[str], origin: Origin, progress: Progress)
             done.append(_load_source(system, workspace, name, origin))
         progress("", len(names), len(names))
     return done
-
-
-@contextmanager
-def hold_lease(system: System, name: str) -> Iterator[None]:
-    """One load or compaction at a time."""
-    owner, now = f"{id(system)}-{system.clock.now()}", system.clock.now()
-    with system.ledger.write() as connection:
-        holder = leases.take_lease(connection, name, owner, now, now + LEASE)
-    if holder is not None:
-        raise refuse("E621", name, holder=holder)
-    try:
-        yield
-    finally:
-        with system.ledger.write() as connection:
-            leases.give_lease_back(connection, name, owner)
 
 
 def _load_source(system: System, workspace: Workspace, name: str, origin: Origin) -> Loaded:

@@ -12,6 +12,7 @@ from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import candidate_of
 from engine.decision.recipient import main_contact
 from engine.decision.standing import PastTouch, Pause, Standing
+from engine.errors import BansoError
 from engine.facts.fold import dump
 from engine.ledger import decisions as ledger_decisions
 from engine.ledger import holds
@@ -28,6 +29,7 @@ from engine.workspace.model import Workspace
 
 JOB = "nightly"
 BATCH = 1_000
+LAKE_HELD = "E621"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Night:
 def nightly(system: System, instant: int, progress: Progress) -> Night:
     """Decide for every account as of `instant`. The slot is the local date; a second run of it adds nothing."""
     workspace = system.workspace
-    compact(system, lambda *_: None)
+    _compact_first(system)
     slot = _open(system, workspace, instant)
     if slot.finished_at is not None:
         return _night(slot, slot.summary or {}, already_done=True, touches=())
@@ -71,6 +73,15 @@ def nightly(system: System, instant: int, progress: Progress) -> Night:
         summary = {"accounts": accounts, "matched": matched, "won": won, "outcomes": {rule: dict(found) for rule, found in counts.items()}}
         ledger_decisions.finish_slot(connection, slot, system.clock.now(), summary)
     return _night(slot, summary, already_done=False, touches=tuple(made))
+
+
+def _compact_first(system: System) -> None:
+    """A night reads faster from the lake than from the tail; where a load holds the lake, the night goes on without."""
+    try:
+        compact(system, lambda *_: None)
+    except BansoError as error:
+        if error.faults[0].code != LAKE_HELD:
+            raise
 
 
 def _night(slot: Slot, summary: Mapping[str, object], *, already_done: bool, touches: tuple[str, ...]) -> Night:
@@ -118,6 +129,7 @@ def _decide_batch(
     accounts = [account for account, _ in batch]
     judged = judge_accounts(system, workspace, records, accounts, slot.instant, stale)
     with system.ledger.write() as connection:
+        ledger_decisions.one_decider(connection)
         done = ledger_decisions.decided_accounts(connection, slot.key, accounts)
         standings = read_standings(connection, workspace, [judged[account] for account in accounts if account not in done], slot.instant)
         rows, touches = [], []

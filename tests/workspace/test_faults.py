@@ -209,7 +209,7 @@ def test_a_file_that_cannot_be_read_does_not_make_everything_in_it_unknown(copy:
 def test_files_of_other_kinds_are_refused_by_name(copy: Path, file: str, raw: bytes, earned: str) -> None:
     (copy / file).write_bytes(raw)
     assert earned in [shown(fault) for fault in faults_of(copy)]
-    assert {fault.code for fault in faults_of(copy)} - {"E211"} <= {earned.split()[0]}
+    assert {fault.code for fault in faults_of(copy)} - {"E211"} <= {earned.split(maxsplit=1)[0]}
 
 
 @pytest.mark.parametrize("file", [PUSH, FACTS, ROUTE, GOALS, ORDER, SPACE])
