@@ -69,7 +69,7 @@ def story(tmp_path: Path, inbox: Inbox) -> Iterator[Story]:
     story.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def yammer() -> Path:
     """The directory of the yammer data; tests that ask for it are collected only where it is given."""
     return Path(os.environ[YAMMER])

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, func, select, text, update
 
 from engine.ledger.instants import fix_instant, insert
 from engine.ledger.tables import decisions, rule_sets, slots
