@@ -22,7 +22,10 @@ s3,c000002,applied,,,2026-03-03T10:00:00+09:00
 s4,c000003,applied,,,2026-03-04T10:00:00+09:00
 """
 PRODUCT = "".join(
-    json.dumps({"id": f"p{number}", "company": f"c00000{number}", "user": f"u{number}", "event": event, "at": "2026-03-05T10:00:00+09:00", "props": {}}) + "\n"
+    json.dumps(
+        {"id": f"p{number}", "company": f"c00000{number}", "user": f"u{number}", "event": event, "at": "2026-03-05T10:00:00+09:00", "props": {}}
+    )
+    + "\n"
     for number, event in ((1, "account_issued"), (2, "account_issued"), (3, "login"))
 )
 HEADS = {
@@ -263,7 +266,11 @@ def test_what_does_not_exist_is_told(banso: Banso, loaded: Path, language: str, 
 
 @pytest.mark.parametrize(
     ("arguments", "near"),
-    [(("report", "funel"), "funnel"), (("preview", "next-seting", "c000001"), "next-setting"), (("report", "funnel", "--segment", "new_customer"), "new_customers")],
+    [
+        (("report", "funel"), "funnel"),
+        (("preview", "next-seting", "c000001"), "next-setting"),
+        (("report", "funnel", "--segment", "new_customer"), "new_customers"),
+    ],
     ids=["report", "rule", "segment"],
 )
 def test_the_nearest_name_is_offered(banso: Banso, loaded: Path, arguments: tuple[str, ...], near: str) -> None:

@@ -99,7 +99,7 @@ def test_a_letter_written_twice_is_the_same_to_the_last_byte(channels: dict[str,
 
 
 @EACH_CHANNEL
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(company=NAMES, person=NAMES)
 @example(company=EVIL[0], person=EVIL[3])
 @example(company=EVIL[2], person=EVIL[1])
@@ -120,7 +120,7 @@ def test_no_subject_can_add_a_header_or_a_recipient(workspace: Workspace, occasi
     [
         *("a@x.y, evil@x.y", "a@x.y\r\nRCPT TO:<evil@x.y>", "<a@x.y>", "a@x.y\n", "a b@x.y", "a@x", "@x.y", "a@x..y", "", "a@x.y>", '"a"@x.y', "ａ@x.y"),
         "a" * 65 + "@x.y",
-        "a@" + "x" * 250 + ".y",
+        "a@" + "x" * 251 + ".y",
     ],
 )
 def test_what_is_not_one_plain_address_is_written_to_by_nobody(channels: dict[str, Channel], occasion: Occasion, address: str) -> None:

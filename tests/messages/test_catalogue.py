@@ -126,7 +126,9 @@ def test_every_command_that_is_named_exists() -> None:
     """Only `banso xyz`; options before the command are passed over."""
     root = typer.main.get_command(app)
     commands = set(root.commands) | {f"{name} {inner}" for name, each in root.commands.items() for inner in getattr(each, "commands", {})}
-    named = {tuple(found.split()) for _, *both in entries() for text in both for found in re.findall(r"banso(?: -w \{\w+\})? ([a-z]+(?: [a-z]+)?)", text)}
+    named = {
+        tuple(found.split()) for _, *both in entries() for text in both for found in re.findall(r"banso(?: -w \{\w+\})? ([a-z]+(?: [a-z]+)?)", text)
+    }
     named = {words for words in named if words[0] in root.commands or words[0] not in {"knows", "itself", "does", "uses"}}
     missing = {words for words in named if words[0] not in commands}
     missing |= {words for words in named if hasattr(root.commands.get(words[0]), "commands") and " ".join(words) not in commands}

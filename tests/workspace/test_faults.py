@@ -198,7 +198,12 @@ def test_a_file_that_cannot_be_read_does_not_make_everything_in_it_unknown(copy:
     [
         pytest.param(PUSH, "rules:\n  次: {}\n".encode("cp932"), "E112 rules/push.yaml:2", id="rules in Shift_JIS"),
         pytest.param("rules/sources/sfa.sql", "-- 営業\n".encode("cp932"), "E112 rules/sources/sfa.sql:1", id="SQL in Shift_JIS"),
-        pytest.param("rules/calendar/company.csv", "from,to,label\n2026-08-13,2026-08-15,夏\n".encode("cp932"), "E112 rules/calendar/company.csv:2", id="calendar in Shift_JIS"),
+        pytest.param(
+            "rules/calendar/company.csv",
+            "from,to,label\n2026-08-13,2026-08-15,夏\n".encode("cp932"),
+            "E112 rules/calendar/company.csv:2",
+            id="calendar in Shift_JIS",
+        ),
         pytest.param("templates/mail/layout.txt", "様\n".encode("cp932"), "E112 templates/mail/layout.txt:1", id="frame in Shift_JIS"),
         pytest.param(READINESS, "様\n".encode("cp932"), "E112 templates/mail/readiness/body.txt:1", id="mail in Shift_JIS"),
         pytest.param("rules/extra.yaml", b"- a\n- b\n", "E118 rules/extra.yaml:1:1", id="a list as a file"),
@@ -216,7 +221,14 @@ def test_files_of_other_kinds_are_refused_by_name(copy: Path, file: str, raw: by
 def test_a_missing_file_is_told_by_its_sections(copy: Path, file: str) -> None:
     (copy / file).unlink()
     missing = {fault.values.get("section") for fault in faults_of(copy) if fault.code == "E119"}
-    expected = {PUSH: set(), FACTS: {"facts"}, ROUTE: {"route", "steps"}, GOALS: {"goals"}, ORDER: {"order"}, SPACE: {"banso", "workspace", "timezone"}}
+    expected = {
+        PUSH: set(),
+        FACTS: {"facts"},
+        ROUTE: {"route", "steps"},
+        GOALS: {"goals"},
+        ORDER: {"order"},
+        SPACE: {"banso", "workspace", "timezone"},
+    }
     assert missing >= expected[file]
 
 

@@ -225,7 +225,9 @@ def test_a_name_with_marks_is_text_in_html() -> None:
     columns = columns_of(space, rule, None, known=True)
     fold = Fold()
     fold.name = (0, "", "", "<b>青空 & 海</b>")
-    occasion_ = Occasion(a_touch(rule="next-setting", goal=rule.goal), Answer(columns, {}, excluded=False), fold, Recipient("u1", "a@example.jp", None, None), 0)
+    occasion_ = Occasion(
+        a_touch(rule="next-setting", goal=rule.goal), Answer(columns, {}, excluded=False), fold, Recipient("u1", "a@example.jp", None, None), 0
+    )
     parts = CHANNELS["mail"](space).preview(occasion_)
     assert "&lt;b&gt;青空 &amp; 海&lt;/b&gt;" in parts["html"]
     assert "<b>青空 & 海</b>" in parts["text"]

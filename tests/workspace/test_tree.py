@@ -36,7 +36,26 @@ def only_fault(text: str | bytes) -> Fault:
         pytest.param("null", None, id="nothing, in a word"),
         *(
             pytest.param(text, text, id=f"{text} stays text")
-            for text in ("no", "No", "yes", "On", "off", "True", "FALSE", "y", "1.10", "12:30", "0123", "0x1f", "1_000", "1e3", "+5", "-0123", ".inf", "2026-04-07")
+            for text in (
+                "no",
+                "No",
+                "yes",
+                "On",
+                "off",
+                "True",
+                "FALSE",
+                "y",
+                "1.10",
+                "12:30",
+                "0123",
+                "0x1f",
+                "1_000",
+                "1e3",
+                "+5",
+                "-0123",
+                ".inf",
+                "2026-04-07",
+            )
         ),
         pytest.param("５", "５", id="a full-width digit stays text"),
         pytest.param("5日", "5日", id="a number with its unit stays text"),
