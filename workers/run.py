@@ -12,6 +12,7 @@ from celery import Celery
 from celery.exceptions import SecurityWarning
 from kombu.exceptions import OperationalError
 
+from engine.ledger.open import StoreError
 from engine.pipeline.dispatch import Worker
 from engine.pipeline.ops import open_work, sign_of_life
 from engine.pipeline.sweep import sweep
@@ -59,9 +60,11 @@ def worker_name() -> str:
 def _sweep_on(system: System, app: Celery, name: str, stop: Event, *, until_idle: bool) -> None:
     idle = 0
     while not stop.is_set():
-        sign_of_life(system, name)
-        found = sweep_once(system, app)
-        idle = 0 if found or open_work(system) else idle + 1
+        try:
+            sign_of_life(system, name)
+            idle = 0 if sweep_once(system, app) or open_work(system) else idle + 1
+        except StoreError as problem:  # the next round tries again; the store is what must come back, not this loop
+            log.warning("ledger away, sweeping goes on: %s", problem)
         if until_idle and idle >= IDLE_ROUNDS:
             os.kill(os.getpid(), signal.SIGTERM)
             return

@@ -3,10 +3,13 @@
 import logging
 import signal
 from threading import Event
+from zoneinfo import ZoneInfo
 
 from apscheduler.schedulers.background import BackgroundScheduler
 from celery import Celery
 
+from engine.calendar import moment_of
+from engine.clock import SystemClock
 from engine.errors import BansoError
 from engine.pipeline.nightly import nightly
 from engine.pipeline.ops import sign_of_life
@@ -28,8 +31,8 @@ def run_scheduler(system: System) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
     clock.add_job(sign_of_life, "interval", seconds=system.config.lease_seconds / 2, args=[system, name, "scheduler"])
-    clock.add_job(tick, args=[system, app])  # at once: what was missed while nobody was there
-    clock.add_job(tick, "interval", seconds=TICK_SECONDS, args=[system, app])
+    at_once = moment_of(SystemClock().now(), ZoneInfo("UTC"))  # what was missed while nobody was there
+    clock.add_job(tick, "interval", seconds=TICK_SECONDS, args=[system, app], next_run_time=at_once)
     clock.add_job(sweep_once, "interval", seconds=system.config.sweep_seconds, args=[system, app])
     sign_of_life(system, name, "scheduler")
     clock.start()

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from engine.cli.door import FAULTS, AsJson, At, Door, out, parse_instant, print_json, shown
 from engine.decision.standing import Pause
+from engine.errors import refuse
 from engine.messages import Language, say
 from engine.pipeline import ops as work
 from engine.pipeline.ops import Check, Status
@@ -22,6 +23,7 @@ def register(app: typer.Typer) -> None:
     group.command()(status)
     group.command()(pause)
     group.command()(resume)
+    group.command()(settle)
     app.add_typer(group, name="ops")
     app.command()(suppress)
     app.command()(doctor)
@@ -93,6 +95,22 @@ def resume(context: typer.Context, scope: Scope, name: Named = "", at: At = None
 def _check_scope(scope: str, name: str) -> None:
     if scope not in SCOPES or (scope == "all") != (name == ""):
         raise typer.BadParameter("all | channel NAME | rule NAME | account ID", param_hint="SCOPE")
+
+
+def settle(
+    context: typer.Context,
+    touch: Annotated[str, typer.Argument(help="The touch's id, as the timeline or the Message-ID shows it.")],
+    outcome: Annotated[str, typer.Argument(help="sent or not-sent.")],
+    at: At = None,
+) -> None:
+    """Say what became of a touch that is unknown: it was sent, or it goes out again as the same message."""
+    if outcome not in {"sent", "not-sent"}:
+        raise typer.BadParameter("sent or not-sent", param_hint="OUTCOME")
+    door: Door = context.obj
+    with door.system(at) as system:
+        if not work.settle(system, touch, was_sent=outcome == "sent"):
+            raise refuse("E644", touch, name=touch)
+        out.print(say(door.language(system), "ops.settled", touch=touch, outcome=outcome))
 
 
 def suppress(

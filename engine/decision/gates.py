@@ -49,7 +49,7 @@ def again(candidate: Candidate, standing: Standing) -> str | None:
         return f"at_most {candidate.rule.again.at_most}"
     after = candidate.rule.again.after_days
     if earlier and after is not None:
-        newest = max(each.sent_day if each.sent_day is not None else each.decided_day for each in earlier)
+        newest = max(each.begun_day if each.begun_day is not None else each.decided_day for each in earlier)
         if standing.today - newest < after:
             return f"after {date_of_day(newest + after).isoformat()}"
     return None
@@ -60,10 +60,10 @@ def window_open(candidate: Candidate, standing: Standing) -> str | None:
     for each in standing.touches:
         if each.lane != "push" or each.goal != candidate.rule.goal:
             continue
-        if each.sent_at is None or each.window_last_day is None:
+        if each.begun_at is None or each.window_last_day is None:
             return f"under way: {each.rule}"
         reached = standing.goal_reached_at(each.goal)
-        if standing.today <= each.window_last_day and (reached is None or reached < each.sent_at):
+        if standing.today <= each.window_last_day and (reached is None or reached < each.begun_at):
             return f"until {date_of_day(each.window_last_day).isoformat()}"
     return None
 

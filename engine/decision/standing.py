@@ -32,8 +32,8 @@ class PastTouch:
     goal: str
     lane: Lane
     decided_day: int
-    sent_at: int | None
-    sent_day: int | None
+    begun_at: int | None  # when it was sent, or when handing it over began; None while it waits
+    begun_day: int | None
     window_last_day: int | None
 
 

@@ -2,14 +2,24 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, RowMapping, select, update
+from sqlalchemy import Connection, RowMapping, case, select, text, update
 
 from engine.decision.standing import Pause
 from engine.ledger.instants import insert
 from engine.ledger.tables import pauses, suppressions, workers
 
+HOLD_LOCK = 0x62616E76  # the advisory lock of senders and of those who stop them, on PostgreSQL
+
+
+def hold_still(connection: Connection, *, alone: bool) -> None:
+    """Senders share this lock while they ask and commit `sending`; who stops them takes it alone, so nobody slips between."""
+    if connection.dialect.name == "postgresql":
+        kind = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+        connection.execute(text(f"SELECT {kind}(:lock)"), {"lock": HOLD_LOCK})
+
 
 def add_pause(connection: Connection, pause: Pause, by: str, now: int) -> None:
+    hold_still(connection, alone=True)
     values = {"scope": pause.scope, "name": pause.name, "reason": pause.reason, "by": by, "since": now, "until": pause.until}
     connection.execute(insert(connection, pauses).values(**values))
 
@@ -29,8 +39,10 @@ def pauses_at(connection: Connection, instant: int) -> list[Pause]:
 
 def suppress(connection: Connection, address: str, kind: str, reason: str, now: int) -> None:
     """No mail goes to the address any more; `kind` is opted_out or bounced."""
+    hold_still(connection, alone=True)
     statement = insert(connection, suppressions).values(address=address.lower(), kind=kind, reason=reason, since=now)
-    change = {"lifted_at": None, "reason": reason}
+    since = case((suppressions.c.lifted_at.is_(None), suppressions.c.since), else_=now)
+    change = {"lifted_at": None, "reason": reason, "since": since}
     connection.execute(statement.on_conflict_do_update(index_elements=["address", "kind"], set_=change))
 
 

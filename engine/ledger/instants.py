@@ -32,10 +32,15 @@ def accept_instant(connection: Connection, now: int) -> int:
     return max(now, _fixed(connection) + 1)
 
 
-def fix_instant(connection: Connection, instant: int) -> int:
-    """Fix a run at `instant`; returns the arrival: the id of the last tail row the run may see."""
+def shut_out_acceptors(connection: Connection) -> None:
+    """Until this transaction ends nobody accepts: every record with a smaller tail id is there, and none is under way."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ACCEPT_LOCK})
+
+
+def fix_instant(connection: Connection, instant: int) -> int:
+    """Fix a run at `instant`; returns the arrival: the id of the last tail row the run may see."""
+    shut_out_acceptors(connection)
     statement = insert(connection, marks).values(name=FIXED, value=instant)
     later = func.max if connection.dialect.name == "sqlite" else func.greatest
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"value": later(marks.c.value, statement.excluded.value)}))

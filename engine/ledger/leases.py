@@ -1,19 +1,18 @@
 """Named leases: one holder at a time, and none for ever."""
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, or_, select
 
 from engine.ledger.instants import insert
 from engine.ledger.tables import leases
 
 
 def take_lease(connection: Connection, name: str, owner: str, now: int, until: int) -> str | None:
-    """Take or renew a lease. Returns the other owner if it is held, else None."""
-    held = connection.execute(select(leases.c.owner, leases.c.until).where(leases.c.name == name).with_for_update()).first()
-    if held is not None and held.owner != owner and held.until > now:
-        return str(held.owner)
+    """Take or renew a lease, in one statement, for of two that find it free only one may get it. Returns the other owner if it is held, else None."""
     statement = insert(connection, leases).values(name=name, owner=owner, until=until)
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"owner": owner, "until": until}))
-    return None
+    free = or_(leases.c.owner == owner, leases.c.until <= now)
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"owner": owner, "until": until}, where=free))
+    holder = connection.scalar(select(leases.c.owner).where(leases.c.name == name))
+    return None if holder == owner else str(holder)
 
 
 def give_lease_back(connection: Connection, name: str, owner: str) -> None:

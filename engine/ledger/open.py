@@ -11,12 +11,13 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from engine.errors import refuse
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30  # the wait for SQLite's write lock is not a queue; five seconds were too thin when measured
+StoreError = SQLAlchemyError  # whatever the store may raise, for loops that must outlive it
 MIGRATION_LOCK = 0x62616E74  # the advisory lock that migrations hold on PostgreSQL
 SAFE_SQLITE = (3, 51, 3)  # below, a checkpoint racing a WAL reset can corrupt the file
 
@@ -80,7 +81,7 @@ def _sqlite(url: str) -> Engine:
 def _set_pragmas(connection: Any, _record: object) -> None:
     for pragma in (
         "journal_mode=WAL",
-        "synchronous=NORMAL",
+        "synchronous=FULL",  # a `sending` that a power cut takes back would be sent again
         "foreign_keys=ON",
         f"busy_timeout={BUSY_SECONDS * 1000}",
         "journal_size_limit=67108864",

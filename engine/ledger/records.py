@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, and_, case, delete, func, select, update
 
 from engine.ledger.instants import accept_instant, arrival, insert
 from engine.ledger.tables import files, loads, parts, quarantine, tail
@@ -14,6 +14,7 @@ from engine.records.lake import Part
 from engine.records.record import COLUMNS, Record, bucket_of
 
 BATCH = 500  # ids per statement
+COUNTED = {"preserve_rowcount": True}  # else SQLAlchemy does not ask PostgreSQL how many rows went in
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Snapshot:
 
     parts: tuple[Part, ...]
     tail: tuple[dict[str, Any], ...]
+    arrival: int = 0  # the id of the newest tail row there was
 
 
 def append_tail(connection: Connection, records: Iterable[Record], now: int) -> int:
@@ -48,7 +50,7 @@ def append_tail(connection: Connection, records: Iterable[Record], now: int) -> 
     if not rows:
         return 0
     statement = insert(connection, tail).on_conflict_do_nothing(index_elements=["source", "source_id"])
-    return connection.execute(statement, rows).rowcount
+    return connection.execute(statement, rows, execution_options=COUNTED).rowcount
 
 
 def _row(record: Record) -> dict[str, Any]:
@@ -57,7 +59,7 @@ def _row(record: Record) -> dict[str, Any]:
 
 def snapshot(connection: Connection, buckets: Sequence[str] | None = None, accounts: Sequence[str] | None = None) -> Snapshot:
     """Live parts and waiting tail rows, of all buckets or some; with `accounts`, only their tail rows."""
-    live, waiting = and_(parts.c.retired_at.is_(None)), and_(tail.c.moved.is_(False))
+    live, waiting = and_(parts.c.retired_at.is_(None)), and_(tail.c.moved_at.is_(None))
     if buckets is not None:
         live = and_(live, parts.c.bucket.in_(buckets))
         waiting = and_(waiting, tail.c.bucket.in_(buckets))
@@ -65,7 +67,7 @@ def snapshot(connection: Connection, buckets: Sequence[str] | None = None, accou
         waiting = and_(waiting, tail.c.account_id.in_(accounts))
     found = connection.execute(select(parts).where(live).order_by(parts.c.bucket, parts.c.id)).mappings().all()
     rows = connection.execute(select(tail).where(waiting).order_by(tail.c.id)).mappings().all()
-    return Snapshot(tuple(_part(row) for row in found), tuple({str(name): value for name, value in row.items()} for row in rows))
+    return Snapshot(tuple(_part(row) for row in found), tuple({str(name): value for name, value in row.items()} for row in rows), arrival(connection))
 
 
 def live_parts(connection: Connection) -> list[Part]:
@@ -75,19 +77,20 @@ def live_parts(connection: Connection) -> list[Part]:
 
 def newest_in_tail(connection: Connection, instant: int) -> dict[str, int]:
     """Each source's newest visible record among the waiting tail rows."""
-    visible = and_(tail.c.moved.is_(False), tail.c.occurred_at <= instant, tail.c.known_at <= instant)
+    visible = and_(tail.c.moved_at.is_(None), tail.c.occurred_at <= instant, tail.c.known_at <= instant)
     rows = connection.execute(select(tail.c.source, func.max(tail.c.occurred_at)).where(visible).group_by(tail.c.source))
     return dict(rows.all())
 
 
 def _part(row: RowMapping) -> Part:
-    names = ("bucket", "path", "kind", "rows", "since", "until", "known_until", "fields_since", "fields_until", "tied", "derived")
-    return Part(**{name: row[name] for name in names}, newest=json.loads(row["newest"]))
+    names = ("bucket", "path", "kind", "rows", "since", "until", "known_until", "tied", "derived")
+    spans = {name: (first, last) for name, (first, last) in json.loads(row["fields"]).items()}
+    return Part(**{name: row[name] for name in names}, fields=spans, newest=json.loads(row["newest"]))
 
 
 def add_parts(connection: Connection, new: Iterable[Part], *, arrival: int, bulk: bool) -> None:
     """Let new files count."""
-    rows = [{**asdict(part), "newest": json.dumps(part.newest), "arrival": arrival, "bulk": bulk} for part in new]
+    rows = [{**asdict(part), "newest": json.dumps(part.newest), "fields": json.dumps(part.fields), "arrival": arrival, "bulk": bulk} for part in new]
     if rows:
         connection.execute(insert(connection, parts), rows)
 
@@ -95,6 +98,12 @@ def add_parts(connection: Connection, new: Iterable[Part], *, arrival: int, bulk
 def retire_parts(connection: Connection, paths: Sequence[str], now: int) -> None:
     """Files that no longer count; they are deleted later, when no reader can still hold them."""
     connection.execute(update(parts).where(parts.c.path.in_(paths)).values(retired_at=now))
+
+
+def provenance(connection: Connection, paths: Sequence[str]) -> tuple[int, bool]:
+    """What a part merged from these inherits: the newest arrival, and whether records came past the tail."""
+    kept = connection.execute(select(func.max(parts.c.arrival), func.max(case((parts.c.bulk, 1), else_=0))).where(parts.c.path.in_(paths))).one()
+    return int(kept[0]), bool(kept[1])
 
 
 def forget_retired(connection: Connection, before: int) -> list[str]:
@@ -105,14 +114,14 @@ def forget_retired(connection: Connection, before: int) -> list[str]:
     return paths
 
 
-def mark_moved(connection: Connection, ids: Sequence[int]) -> None:
+def mark_moved(connection: Connection, ids: Sequence[int], now: int) -> None:
     for start in range(0, len(ids), BATCH):
-        connection.execute(update(tail).where(tail.c.id.in_(ids[start : start + BATCH])).values(moved=True))
+        connection.execute(update(tail).where(tail.c.id.in_(ids[start : start + BATCH])).values(moved_at=now))
 
 
 def forget_moved(connection: Connection, before: int) -> None:
     """Moved tail rows are kept for re-checks of touches decided earlier; older ones go."""
-    connection.execute(delete(tail).where(tail.c.moved.is_(True), tail.c.known_at < before))
+    connection.execute(delete(tail).where(tail.c.moved_at < before))
 
 
 def tail_since(connection: Connection, arrival: int, accounts: Sequence[str]) -> dict[str, list[Record]]:
@@ -131,8 +140,14 @@ def bulk_since(connection: Connection, arrival: int) -> bool:
 
 def add_marker(connection: Connection, source: str, at: int, properties: str) -> int:
     """`banso.source_loaded` as a record of no account, so that the arrival moves on with every load; returns its arrival."""
-    values = {"source": "banso", "source_id": f"loaded:{source}:{at}", "account_id": "", "event": "banso.source_loaded", "properties": properties}
-    row = {**values, "bucket": "", "occurred_at": at, "known_at": at, "moved": True}
+    values = {
+        "source": "banso",
+        "source_id": f"loaded:{source}:{at}:{arrival(connection)}",
+        "account_id": "",
+        "event": "banso.source_loaded",
+        "properties": properties,
+    }
+    row = {**values, "bucket": "", "occurred_at": at, "known_at": at, "moved_at": at}
     connection.execute(insert(connection, tail).values(**row).on_conflict_do_nothing())
     return arrival(connection)
 
@@ -177,7 +192,7 @@ def add_quarantine(connection: Connection, source: str, rows: Iterable[Mapping[s
     for row in rows:
         digest = sha256(str(row["body"]).encode()).hexdigest()
         values = {"source": source, **row, "body_hash": digest, "refused_at": now}
-        added += connection.execute(insert(connection, quarantine).values(**values).on_conflict_do_nothing()).rowcount
+        added += connection.execute(insert(connection, quarantine).values(**values).on_conflict_do_nothing(), execution_options=COUNTED).rowcount
     return added
 
 

@@ -79,7 +79,8 @@ def begin_sending(connection: Connection, touch: Touch, owner: str, now: int, un
     The touch keeps whom the letter is written to; an earlier letter that was certainly not taken gives way to this one.
     """
     mine = and_(_mine(touch.id, owner, State.CLAIMED), touches.c.leased_until > now)
-    change = {"state": State.SENDING, "leased_until": until, "contact_id": touch.contact_id, "address": touch.address}
+    kept_on_it = {"contact_id": touch.contact_id, "address": touch.address, "window_last_day": touch.window_last_day, "begun_at": now}
+    change = {"state": State.SENDING, "leased_until": until, **kept_on_it}
     changed = connection.execute(update(touches).where(mine).values(**change)).rowcount
     if changed:
         letter = {"sha256": sha256(body).hexdigest(), "body": body}
@@ -94,6 +95,18 @@ def finish(connection: Connection, touch_id: str, owner: str, came_from: State, 
     return bool(connection.execute(update(touches).where(_mine(touch_id, owner, came_from)).values(**change, **released)).rowcount)
 
 
+def settle(connection: Connection, touch_id: str, attempt: int, **change: Any) -> bool:
+    """What an attempt turned out to be after its lease had run out: a reply that came late, or a person's word."""
+    unclear = and_(touches.c.id == touch_id, touches.c.state == State.UNKNOWN, touches.c.attempt == attempt)
+    return bool(connection.execute(update(touches).where(unclear).values(**change)).rowcount)
+
+
+def release(connection: Connection, ids: Sequence[str], owner: str) -> None:
+    """Give claims back untouched, when the work on them broke."""
+    mine = and_(touches.c.id.in_(ids), touches.c.owner == owner, touches.c.state == State.CLAIMED)
+    connection.execute(update(touches).where(mine).values(state=State.PENDING, owner=None, leased_until=None, rung_at=None))
+
+
 def release_expired(connection: Connection, now: int) -> Mapping[str, int]:
     """What dead workers left behind: a claim goes back to pending, a send under way becomes unknown."""
     dead = touches.c.leased_until < now
@@ -105,8 +118,9 @@ def release_expired(connection: Connection, now: int) -> Mapping[str, int]:
     return {"released": back, "unknown": lost}
 
 
-def renew_leases(connection: Connection, owner: str, until: int) -> None:
-    held = and_(touches.c.owner == owner, touches.c.state.in_([State.CLAIMED, State.SENDING]))
+def renew_leases(connection: Connection, owner: str, ids: Sequence[str], until: int) -> None:
+    """Only what the worker has in hand: what it let fall must go back."""
+    held = and_(touches.c.id.in_(ids), touches.c.owner == owner, touches.c.state.in_([State.CLAIMED, State.SENDING]))
     connection.execute(update(touches).where(held).values(leased_until=until))
 
 

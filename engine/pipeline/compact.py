@@ -8,10 +8,9 @@ import duckdb
 import pyarrow as pa
 
 from engine.calendar import DAY, HOUR
-from engine.ledger import instants
 from engine.ledger import records as ledger_records
 from engine.pipeline.derived import derived_hash
-from engine.pipeline.holding import hold_lease
+from engine.pipeline.holding import Held, hold_lease
 from engine.pipeline.load import Progress
 from engine.pipeline.system import System
 from engine.records.derive import derive_again
@@ -34,21 +33,20 @@ class Compacted:
 def compact(system: System, progress: Progress) -> Compacted:
     """Move the tail, merge buckets with too many deltas, derive again where declarations changed, delete what nobody reads."""
     workspace = system.workspace
-    with hold_lease(system, "lake"):
+    with hold_lease(system, "lake") as held:
         progress("tail", 0, 3)
-        moved = _move_tail(system, workspace)
+        moved = _move_tail(system, workspace, held)
         progress("merge", 1, 3)
-        merged = _merge(system, workspace)
+        merged = _merge(system, workspace, held)
         progress("delete", 2, 3)
         deleted = _delete_retired(system)
         progress("", 3, 3)
     return Compacted(moved, merged, deleted)
 
 
-def _move_tail(system: System, workspace: Workspace) -> int:
+def _move_tail(system: System, workspace: Workspace, held: Held) -> int:
     with system.ledger.read() as connection:
         found = ledger_records.snapshot(connection)
-        newest = instants.arrival(connection)
     if not found.tail:
         return 0
     existing = frozenset(part.bucket for part in found.parts)
@@ -57,14 +55,15 @@ def _move_tail(system: System, workspace: Workspace) -> int:
         duck.register("arrived", rows)
         duck.execute("CREATE TEMP TABLE moving AS SELECT * FROM arrived")
         derive_again(duck, "moving", workspace.field_kinds(), workspace.item_keys, workspace.zone)  # declared otherwise when they came, maybe
-        parts = list(write_parts(duck, "moving", system.lake, f"tail-{newest}", derived_hash(workspace), existing))
+        parts = list(write_parts(duck, "moving", system.lake, held.owner, derived_hash(workspace), existing))
     with system.ledger.write() as connection:
-        ledger_records.add_parts(connection, parts, arrival=newest, bulk=False)
-        ledger_records.mark_moved(connection, [row["id"] for row in found.tail])
+        held.still(connection)
+        ledger_records.add_parts(connection, parts, arrival=found.arrival, bulk=False)
+        ledger_records.mark_moved(connection, [row["id"] for row in found.tail], system.clock.now())
     return len(found.tail)
 
 
-def _merge(system: System, workspace: Workspace) -> int:
+def _merge(system: System, workspace: Workspace, held: Held) -> int:
     """Write crowded or outdated buckets anew, each as one base file."""
     with system.ledger.read() as connection:
         parts = ledger_records.live_parts(connection)
@@ -74,21 +73,22 @@ def _merge(system: System, workspace: Workspace) -> int:
     for bucket in sorted({part.bucket for part in parts}):
         old = [part for part in parts if part.bucket == bucket]
         if deltas[bucket] > DELTAS_MAX or any(part.derived != derived for part in old):
-            _merge_bucket(system, workspace, old, derived)
+            _merge_bucket(system, workspace, old, derived, held)
             merged += len(old)
     return merged
 
 
-def _merge_bucket(system: System, workspace: Workspace, old: Sequence[Part], derived: str) -> None:
+def _merge_bucket(system: System, workspace: Workspace, old: Sequence[Part], derived: str, held: Held) -> None:
     now = system.clock.now()
     with system.duckdb() as duck:
         attach(duck, system.lake, old, None)
         _derive(duck, workspace, outdated=any(part.derived != derived for part in old))
-        new = list(write_parts(duck, "merging", system.lake, f"merged-{now}", derived, frozenset()))
+        new = list(write_parts(duck, "merging", system.lake, f"merged-{held.owner}", derived, frozenset()))
     with system.ledger.write() as connection:
-        arrival = instants.arrival(connection)
+        held.still(connection)
+        arrival, bulk = ledger_records.provenance(connection, [part.path for part in old])
         ledger_records.retire_parts(connection, [part.path for part in old], now)
-        ledger_records.add_parts(connection, new, arrival=arrival, bulk=False)
+        ledger_records.add_parts(connection, new, arrival=arrival, bulk=bulk)
 
 
 def _derive(duck: duckdb.DuckDBPyConnection, workspace: Workspace, *, outdated: bool) -> None:

@@ -5,6 +5,7 @@ most eight touches of which nobody can tell.
 """
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from engine.calendar import HOUR, MINUTE, SECOND
 from engine.channels import CHANNELS
 from engine.channels.letter import Channel, Letter, Occasion, Reply, Transport, Unwritable
 from engine.channels.mail.transport import open_transport
+from engine.clock import monotonic_seconds
 from engine.decision.gates import EXPIRED, NO_LONGER_TRUE, findings
 from engine.decision.recipient import main_contact
 from engine.decision.standing import Candidate, Standing
@@ -22,6 +24,7 @@ from engine.facts.fold import Fold, fold_records, parse
 from engine.ledger import holds
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
+from engine.ledger.open import StoreError
 from engine.pipeline.evaluate import Judged, needs_of, stale_at
 from engine.pipeline.nightly import read_standings
 from engine.pipeline.system import System
@@ -30,9 +33,12 @@ from engine.records.record import Record, bucket_of
 from engine.touches.touch import State, Touch, last_day
 from engine.workspace.model import Workspace
 
+log = logging.getLogger("banso.dispatch")
 WAVE = 8
+TASK_SECONDS = 300.0  # after that a task returns and the rest is rung for again
 BACKOFF, BACKOFF_MAX = 30 * SECOND, HOUR
 HELD = "held by a pause"
+TOLD = frozenset({State.SENT, State.FAILED, State.UNKNOWN})  # ends that become records
 
 
 @dataclass
@@ -41,6 +47,7 @@ class Worker:
 
     system: System
     name: str
+    in_hand: set[str] = field(default_factory=set)
     _transports: list[Transport] = field(default_factory=list)
     _channels: dict[tuple[str, str], Channel] = field(default_factory=dict)
     _stale: tuple[int, frozenset[str]] | None = None
@@ -85,17 +92,30 @@ class Verdict:
 def dispatch(worker: Worker, ids: Sequence[str]) -> Mapping[str, int]:
     """Send what is due of these touches, wave by wave. Returns how many ended in which state."""
     counts: dict[str, int] = {}
+    started = monotonic_seconds()
     with _heartbeat(worker):
-        while wave := _claim(worker, ids):
-            for state in _send_wave(worker, wave):
-                counts[state] = counts.get(state, 0) + 1
+        while monotonic_seconds() - started < TASK_SECONDS and (wave := _claim(worker, ids)):
+            try:
+                for state in _send_wave(worker, wave):
+                    counts[state] = counts.get(state, 0) + 1
+            finally:
+                _let_go(worker, wave)
     return counts
+
+
+def _let_go(worker: Worker, wave: Sequence[Touch]) -> None:
+    """Whatever of a wave is still only claimed goes back at once; after a wave that ended well that is nothing."""
+    worker.in_hand.clear()
+    with worker.system.ledger.write() as connection:
+        ledger_touches.release(connection, [touch.id for touch in wave], worker.name)
 
 
 def _claim(worker: Worker, ids: Sequence[str]) -> list[Touch]:
     now = worker.system.clock.now()
     with worker.system.ledger.write() as connection:
-        return ledger_touches.claim(connection, ids, worker.name, now, now + worker.lease, WAVE)
+        wave = ledger_touches.claim(connection, ids, worker.name, now, now + worker.lease, WAVE)
+    worker.in_hand.update(touch.id for touch in wave)
+    return wave
 
 
 @contextmanager
@@ -105,10 +125,10 @@ def _heartbeat(worker: Worker) -> Iterator[None]:
 
     def beat() -> None:
         while not stop.wait(worker.system.config.lease_seconds / 3):
-            now = worker.system.clock.now()
-            with worker.system.ledger.write() as connection:
-                ledger_touches.renew_leases(connection, worker.name, now + worker.lease)
-                holds.worker_seen(connection, worker.name, "worker", now)
+            try:
+                _renew(worker)
+            except StoreError as problem:  # the store may be back for the next beat; a lease that runs out is settled by the sweep
+                log.warning("leases not renewed: %s", problem)
 
     thread = Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
@@ -117,6 +137,13 @@ def _heartbeat(worker: Worker) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+
+
+def _renew(worker: Worker) -> None:
+    now = worker.system.clock.now()
+    with worker.system.ledger.write() as connection:
+        ledger_touches.renew_leases(connection, worker.name, sorted(worker.in_hand), now + worker.lease)
+        holds.worker_seen(connection, worker.name, "worker", now)
 
 
 def _send_wave(worker: Worker, wave: Sequence[Touch]) -> Iterator[str]:
@@ -221,7 +248,9 @@ def _begin_sending(worker: Worker, verdicts: Sequence[Verdict]) -> set[str]:
     """Commit `sending` for the wave, after asking once more, in the same transaction, for pauses and suppressed addresses."""
     now = worker.system.clock.now()
     begun = set()
+    today = worker.system.workspace.zone.day(now)
     with worker.system.ledger.write() as connection:
+        holds.hold_still(connection, alone=False)
         addresses = [verdict.letter.address for verdict in verdicts if verdict.letter]
         suppressed = holds.suppressed_at(connection, addresses, now)
         pauses = holds.pauses_at(connection, now)
@@ -233,8 +262,10 @@ def _begin_sending(worker: Worker, verdicts: Sequence[Verdict]) -> set[str]:
             if any((pause.scope, pause.name) in named for pause in pauses):
                 ledger_touches.finish(connection, touch.id, worker.name, State.CLAIMED, state=State.PENDING, reason=HELD, due_at=now + BACKOFF)
             elif kinds := suppressed.get(letter.address.lower()):
-                ledger_touches.finish(connection, touch.id, worker.name, State.CLAIMED, state=State.DROPPED, reason=min(kinds))
-            elif ledger_touches.begin_sending(connection, touch, worker.name, now, now + worker.lease, letter.body):
+                ledger_touches.finish(connection, touch.id, worker.name, State.CLAIMED, state=State.DROPPED, reason=max(kinds))
+                continue
+            stamped = replace(touch, window_last_day=last_day(today, touch.valid_days))
+            if ledger_touches.begin_sending(connection, stamped, worker.name, now, now + worker.lease, letter.body):
                 begun.add(touch.id)
     return begun
 
@@ -256,18 +287,22 @@ def _change(worker: Worker, touch: Touch, reply: Reply) -> Mapping[str, Any]:
 
 
 def _end(worker: Worker, touch: Touch, came_from: State, change: Mapping[str, Any], reply: Reply | None = None) -> str:
-    """Commit the end of an attempt together with the record of it."""
-    now = worker.system.clock.now()
+    """Commit the end of an attempt together with the record of it. Returns the state that the touch is in now."""
+    now, ended = worker.system.clock.now(), str(change["state"])
     with worker.system.ledger.write() as connection:
-        if ledger_touches.finish(connection, touch.id, worker.name, came_from, **change):
-            if change["state"] == State.SENT:
-                ledger_records.append_tail(connection, [_sent_record(touch, now)], now)
-            if reply is not None and reply.bad_address and touch.address:
-                holds.suppress(connection, touch.address, "bounced", reply.text, now)
-    return str(change["state"])
+        changed = ledger_touches.finish(connection, touch.id, worker.name, came_from, **change)
+        if not changed and came_from is State.SENDING and ended != State.UNKNOWN:
+            changed = ledger_touches.settle(connection, touch.id, touch.attempt, **change)  # the sweep was faster than the reply
+        if not changed:
+            return str(State.UNKNOWN)
+        if ended in TOLD:
+            ledger_records.append_tail(connection, [outcome_record(touch, ended, now)], now)
+        if reply is not None and reply.bad_address and touch.address:
+            holds.suppress(connection, touch.address, "bounced", reply.text, now)
+    return ended
 
 
-def _sent_record(touch: Touch, now: int) -> Record:
-    """What banso did comes back into the log like everything else."""
-    said = json.dumps({"touch": touch.id, "rule": touch.rule, "goal": touch.goal, "step": touch.per_value}, ensure_ascii=False)
-    return Record("banso", f"{touch.id}:sent", touch.account_id, now, 0, touch.contact_id, event="mail.sent", properties=said)
+def outcome_record(touch: Touch, state: str, now: int) -> Record:
+    """What banso did comes back into the log like everything else: mail.sent, mail.failed, mail.unknown."""
+    said = json.dumps({"touch": touch.id, "rule": touch.rule, "goal": touch.goal, "per": touch.per_value}, ensure_ascii=False)
+    return Record("banso", f"{touch.id}:{state}", touch.account_id, now, 0, touch.contact_id, event=f"{touch.channel}.{state}", properties=said)

@@ -4,7 +4,9 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from sqlalchemy import Connection
@@ -15,7 +17,7 @@ from engine.ledger import instants
 from engine.ledger import records as ledger_records
 from engine.ledger.records import LoadRow
 from engine.pipeline.derived import derived_hash
-from engine.pipeline.holding import hold_lease
+from engine.pipeline.holding import Held, hold_lease
 from engine.pipeline.system import System
 from engine.records.database import stage_database
 from engine.records.intake import SourceRequest, Staged
@@ -60,23 +62,23 @@ def load(system: System, sources: list[str], origin: Origin, progress: Progress)
     for name in names:
         if name not in workspace.queries:
             raise refuse("E609", f"rules/sources/{name}.sql", name=name, known=tuple(workspace.queries))
-    with hold_lease(system, "lake"):
+    with hold_lease(system, "lake") as held:
         done = []
         for index, name in enumerate(names):
             progress(name, index, len(names))
-            done.append(_load_source(system, workspace, name, origin))
+            done.append(_load_source(system, workspace, name, origin, held))
         progress("", len(names), len(names))
     return done
 
 
-def _load_source(system: System, workspace: Workspace, name: str, origin: Origin) -> Loaded:
+def _load_source(system: System, workspace: Workspace, name: str, origin: Origin, held: Held) -> Loaded:
     started = monotonic_seconds()
-    scratch = system.scratch / f"load-{name}"
-    shutil.rmtree(scratch, ignore_errors=True)
+    scratch = system.scratch / f"{held.owner}-{name}"
     scratch.mkdir(parents=True)
     request = _request(workspace, name, scratch)
     with system.ledger.read() as connection:
         first, known = not ledger_records.was_loaded(connection, name), ledger_records.known_files(connection, name)
+        known = known if known.get(request.sql_file) == sql_state(request)[2] else {}
         covered = ledger_records.coverage(connection, system.clock.now()).get(name)
     with system.duckdb() as duck:
         if url := origin.urls.get(name):
@@ -87,12 +89,18 @@ def _load_source(system: System, workspace: Workspace, name: str, origin: Origin
         else:
             raise refuse("E601", "--data", hint="--data DIR")
         fresh = _Fresh.of(system, duck, staged)
-        new = _accept(system, workspace, duck, name, first=first, staged=staged, fresh=fresh, started=started)
+        new = _Acceptance(system, workspace, duck, held, request, staged, fresh, first=first, started=started).accept()
     shutil.rmtree(scratch, ignore_errors=True)
-    unfinished = tuple((each.file, each.line) for each in staged.unfinished)
     return Loaded(
-        name, staged.read, new, staged.repeated + fresh.repeated, len(staged.refusals) + len(fresh.conflicts), staged.unchanged, unfinished, monotonic_seconds() - started,
-    )  # fmt: skip
+        source=name,
+        read=staged.read,
+        new=new,
+        repeated=staged.repeated + fresh.repeated,
+        refused=len(staged.refusals) + len(fresh.conflicts),
+        unchanged=staged.unchanged,
+        unfinished=tuple((each.file, each.line) for each in staged.unfinished),
+        seconds=monotonic_seconds() - started,
+    )
 
 
 def _request(workspace: Workspace, name: str, scratch: Path) -> SourceRequest:
@@ -152,67 +160,74 @@ def _count(duck: duckdb.DuckDBPyConnection, relation: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _accept(
-    system: System, workspace: Workspace, duck: duckdb.DuckDBPyConnection, name: str, *, first: bool, staged: Staged, fresh: _Fresh, started: float
-) -> int:
-    """Write what is new and what was refused; everything in one transaction, but files of the lake are written before it."""
-    if fresh.rows > BULK_ROWS:
-        return _accept_bulk(system, workspace, duck, name, first=first, staged=staged, fresh=fresh, started=started)
-    now = system.clock.now()
-    rows: list[tuple[object, ...]] = []
-    if fresh.rows:
-        duck.execute(f"UPDATE fresh SET known_at = coalesce(known_at, {'occurred_at' if first else 0})")
-        rows = duck.execute(f"SELECT {', '.join(COLUMNS)} FROM fresh").fetchall()
-    with system.ledger.write() as connection:
-        _finish(connection, name, staged, fresh, now, started)
-        ledger_records.add_marker(connection, name, instants.accept_instant(connection, now), json.dumps({"source": name, "rows": len(rows)}))
-        return ledger_records.append_tail(connection, (Record(*row) for row in rows), now)  # type: ignore[arg-type]  # in the order of COLUMNS
+@dataclass(frozen=True)
+class _Acceptance:
+    """Writing what is new and what was refused, in one transaction; files of the lake are written before it."""
+
+    system: System
+    workspace: Workspace
+    duck: duckdb.DuckDBPyConnection
+    held: Held
+    request: SourceRequest
+    staged: Staged
+    fresh: _Fresh
+    first: bool
+    started: float
+
+    def accept(self) -> int:
+        """Returns how many records were new."""
+        return self._into_lake() if self.fresh.rows > BULK_ROWS else self._into_tail()
+
+    def _into_tail(self) -> int:
+        now = self.system.clock.now()
+        rows: list[tuple[Any, ...]] = []
+        if self.fresh.rows:
+            stamp = "occurred_at" if self.first else "0"  # 0: the instant of acceptance
+            columns = ", ".join(f"coalesce(known_at, {stamp})" if name == "known_at" else name for name in COLUMNS)
+            rows = self.duck.execute(f"SELECT {columns} FROM fresh").fetchall()
+        with self.system.ledger.write() as connection:
+            self._finish(connection, now, instants.accept_instant(connection, now))
+            return ledger_records.append_tail(connection, (Record(*row) for row in rows), now)
+
+    def _into_lake(self) -> int:
+        """If a run was fixed while the files were written, their `known_at` would lie before it: write them again, later."""
+        now = self.system.clock.now()
+        for attempt in range(BULK_TRIES):
+            parts = self._write_files(now, attempt)
+            with self.system.ledger.write() as connection:
+                at = instants.accept_instant(connection, now)
+                if self.first or at == now:
+                    ledger_records.add_parts(connection, parts, arrival=self._finish(connection, now, at), bulk=True)
+                    return self.fresh.rows
+            for part in parts:
+                (self.system.lake / part.path).unlink()
+            now = at
+        raise refuse("E621", self.request.name, holder="nightly")
+
+    def _write_files(self, now: int, attempt: int) -> list[Part]:
+        stamp = "occurred_at" if self.first else str(now)
+        self.duck.execute(f"CREATE OR REPLACE TEMP TABLE stamped AS SELECT * REPLACE (coalesce(known_at, {stamp}) AS known_at) FROM fresh")
+        with self.system.ledger.read() as connection:
+            existing = frozenset(part.bucket for part in ledger_records.live_parts(connection))
+        name = f"{self.request.name}-{self.held.owner}-{attempt}"
+        return list(write_parts(self.duck, "stamped", self.system.lake, name, derived_hash(self.workspace), existing))
+
+    def _finish(self, connection: Connection, now: int, at: int) -> int:
+        """Quarantine, file states, and the load itself: also an empty one says until when the source covers. Returns the arrival."""
+        self.held.still(connection)
+        name, staged, fresh = self.request.name, self.staged, self.fresh
+        refusals = [{"file": each.file, "line": each.line, "reason": str(each.reason), "body": each.content} for each in staged.refusals]
+        ledger_records.add_quarantine(connection, name, [*refusals, *fresh.conflicts], now)
+        unfinished = {each.file for each in staged.unfinished}
+        whole = [(each.path, each.size, each.sha256) for each in staged.files if each.path not in unfinished]
+        ledger_records.remember_files(connection, name, [*whole, sql_state(self.request)])
+        written = max((each.modified for each in staged.files), default=now)
+        refused, seconds = len(refusals) + len(fresh.conflicts), monotonic_seconds() - self.started
+        row = LoadRow(name, now, min(written, now), staged.read, fresh.rows, staged.repeated + fresh.repeated, refused, seconds)
+        ledger_records.add_load(connection, row)
+        return ledger_records.add_marker(connection, name, at, json.dumps({"source": name, "covers_until": row.covers_until}))
 
 
-def _accept_bulk(
-    system: System,
-    workspace: Workspace,
-    duck: duckdb.DuckDBPyConnection,
-    name: str,
-    *,
-    first: bool,
-    staged: Staged,
-    fresh: _Fresh,
-    started: float,
-) -> int:
-    """Write files first, then let them count. If a run was fixed meanwhile, their `known_at` would lie before it: write them again, later."""
-    now = system.clock.now()
-    for _ in range(BULK_TRIES):
-        stamp = "occurred_at" if first else str(now)
-        duck.execute(f"CREATE OR REPLACE TEMP TABLE stamped AS SELECT * REPLACE (coalesce(known_at, {stamp}) AS known_at) FROM fresh")
-        parts = _write_bulk(system, workspace, duck, name, now)
-        with system.ledger.write() as connection:
-            at = instants.accept_instant(connection, now)
-            if first or at == now:
-                _finish(connection, name, staged, fresh, now, started)
-                marker = ledger_records.add_marker(connection, name, at, json.dumps({"source": name, "rows": fresh.rows}))
-                ledger_records.add_parts(connection, parts, arrival=marker, bulk=True)
-                return fresh.rows
-        for part in parts:
-            (system.lake / part.path).unlink()
-        now = at
-    raise refuse("E621", name, holder="nightly")
-
-
-def _write_bulk(system: System, workspace: Workspace, duck: duckdb.DuckDBPyConnection, name: str, now: int) -> list[Part]:
-    with system.ledger.read() as connection:
-        existing = frozenset(part.bucket for part in ledger_records.live_parts(connection))
-    return list(write_parts(duck, "stamped", system.lake, f"{name}-{now}", derived_hash(workspace), existing))
-
-
-def _finish(connection: Connection, name: str, staged: Staged, fresh: _Fresh, now: int, started: float) -> None:
-    """Quarantine, file states and the load itself: also an empty load says until when the source covers."""
-    refusals = [{"file": each.file, "line": each.line, "reason": str(each.reason), "body": each.content} for each in staged.refusals]
-    ledger_records.add_quarantine(connection, name, [*refusals, *fresh.conflicts], now)
-    unfinished = {each.file for each in staged.unfinished}
-    whole = [(each.path, each.size, each.sha256) for each in staged.files if each.path not in unfinished]
-    ledger_records.remember_files(connection, name, whole)
-    written = max((each.modified for each in staged.files), default=now)
-    refused, seconds = len(refusals) + len(fresh.conflicts), monotonic_seconds() - started
-    row = LoadRow(name, now, min(written, now), staged.read, fresh.rows, staged.repeated + fresh.repeated, refused, seconds)
-    ledger_records.add_load(connection, row)
+def sql_state(request: SourceRequest) -> tuple[str, int, str]:
+    """The SELECT itself, remembered like a file: when it changes, its files are read again."""
+    return request.sql_file, len(request.sql), sha256(request.sql.encode()).hexdigest()

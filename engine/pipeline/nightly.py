@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -56,7 +56,7 @@ def nightly(system: System, instant: int, progress: Progress) -> Night:
     stale = stale_at(system, workspace, slot.instant)
     counts: dict[str, Counter[str]] = {rule: Counter() for rule in workspace.rules}
     made: list[str] = []
-    with system.records() as records:
+    with system.records(exact=True) as records:
         bound = bind(workspace, records, slot.instant, stale)
         judge_all(records, workspace, Question(), bound, "night")
         accounts, matched = totals(records, workspace, counts)
@@ -91,9 +91,8 @@ def _night(slot: Slot, summary: Mapping[str, object], *, already_done: bool, tou
 
 def _open(system: System, workspace: Workspace, instant: int) -> Slot:
     date = date_of_day(workspace.zone.day(instant)).isoformat()
-    files = {str(path.relative_to(workspace.root)): path.read_text(encoding="utf-8") for path in sorted((workspace.root / "rules").glob("*.yaml"))}
     with system.ledger.write() as connection:
-        ledger_decisions.keep_rule_set(connection, workspace.hash, files, system.clock.now())
+        ledger_decisions.keep_rule_set(connection, workspace.hash, workspace.texts, system.clock.now())
         return ledger_decisions.open_slot(connection, JOB, date, instant, workspace.hash, system.clock.now())
 
 
@@ -139,7 +138,7 @@ def _decide_batch(
             standing = standings[account]
             candidates = [candidate_of(workspace, rule, dict(standing.answer.columns), slot.instant) for rule in rules]
             for decision in decide(candidates, standing, workspace.order):
-                touch = _touch(decision, standing, workspace, slot, judged[account])
+                touch = _touch(decision, standing, workspace, Occasion(slot.key, records.snapshot.arrival, ""), judged[account])
                 rows.append(_row(decision, standing, slot, workspace, touch))
                 touches += [touch] if touch else []
         ledger_decisions.add_decisions(connection, rows)
@@ -147,10 +146,10 @@ def _decide_batch(
     return [touch.id for touch in touches]
 
 
-def _touch(decision: Decision, standing: Standing, workspace: Workspace, slot: Slot, judged: Judged) -> Touch | None:
+def _touch(decision: Decision, standing: Standing, workspace: Workspace, occasion: Occasion, judged: Judged) -> Touch | None:
     if decision.outcome != "won":
         return None
-    return plan_touch(decision, standing, workspace, Occasion(slot.key, slot.arrival, dump(judged.fold)))
+    return plan_touch(decision, standing, workspace, replace(occasion, fold=dump(judged.fold)))
 
 
 def _row(decision: Decision, standing: Standing, slot: Slot, workspace: Workspace, touch: Touch | None) -> dict[str, object]:
@@ -204,7 +203,7 @@ def past_touch(touch: Touch, workspace: Workspace) -> PastTouch:
         goal=touch.goal,
         lane=touch.lane,
         decided_day=workspace.zone.day(touch.decided_at),
-        sent_at=touch.sent_at,
-        sent_day=workspace.zone.day(touch.sent_at) if touch.sent_at is not None else None,
+        begun_at=touch.begun_at,
+        begun_day=workspace.zone.day(touch.begun_at) if touch.begun_at is not None else None,
         window_last_day=touch.window_last_day,
     )

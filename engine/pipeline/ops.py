@@ -10,8 +10,10 @@ from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import SAFE_SQLITE, reachable, sqlite_version
 from engine.ledger.records import LoadRow
+from engine.pipeline.dispatch import outcome_record
 from engine.pipeline.evaluate import stale_at
 from engine.pipeline.system import System
+from engine.touches.touch import State
 
 SAFE_PYTHON = {(3, 11): 15, (3, 12): 13, (3, 13): 12, (3, 14): 3}  # first release of each line without the mail header CVEs
 
@@ -43,6 +45,21 @@ def resume(system: System, scope: str, name: str) -> int:
     """Lift the open pauses of a scope; returns how many there were."""
     with system.ledger.write() as connection:
         return holds.lift_pauses(connection, scope, name, system.clock.now())
+
+
+def settle(system: System, touch_id: str, *, was_sent: bool) -> bool:
+    """A person's word on a touch that nobody could tell about: it was sent, or it goes out again in the same bytes."""
+    now = system.clock.now()
+    with system.ledger.write() as connection:
+        found = ledger_touches.get_touches(connection, [touch_id])
+        if not found or found[0].state is not State.UNKNOWN:
+            return False
+        touch = found[0]
+        if not was_sent:
+            return ledger_touches.settle(connection, touch_id, touch.attempt, state=State.PENDING, reason="settled: not sent", due_at=now)
+        change = {"state": State.SENT, "sent_at": touch.begun_at or now, "reason": "settled: sent"}
+        ledger_records.append_tail(connection, [outcome_record(touch, State.SENT, touch.begun_at or now)], now)
+        return ledger_touches.settle(connection, touch_id, touch.attempt, **change)
 
 
 def suppress(system: System, address: str, kind: str, reason: str) -> None:

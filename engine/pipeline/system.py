@@ -12,6 +12,7 @@ from engine.channels import CHANNELS
 from engine.clock import Clock, monotonic_seconds
 from engine.config import Config
 from engine.errors import BansoError, Fault
+from engine.ledger import instants
 from engine.ledger import records as ledger_records
 from engine.ledger.open import Ledger, open_ledger
 from engine.records.lake import DuckSettings, attach, connect, tail_table
@@ -87,9 +88,14 @@ class System:
             connection.close()
 
     @contextmanager
-    def records(self, buckets: list[str] | None = None, accounts: list[str] | None = None) -> Iterator["Records"]:
-        """DuckDB with the view `records` over one snapshot of lake and tail."""
-        with self.ledger.read() as connection:
+    def records(self, buckets: list[str] | None = None, accounts: list[str] | None = None, *, exact: bool = False) -> Iterator["Records"]:
+        """DuckDB with the view `records` over one snapshot of lake and tail.
+
+        With `exact` the snapshot's arrival says exactly which records it holds, because nobody could accept while it was taken.
+        """
+        with self.ledger.write() if exact else self.ledger.read() as connection:
+            if exact:
+                instants.shut_out_acceptors(connection)
             found = ledger_records.snapshot(connection, buckets, accounts)
         tail = tail_table(found.tail)
         with self.duckdb() as duck:

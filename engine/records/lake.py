@@ -3,6 +3,7 @@
 Which files count is said by the manifest alone (`Part` rows in the ledger); a reader never looks into the folders.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,7 +13,7 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
-from engine.records.record import COLUMNS, Record
+from engine.records.record import COLUMNS, Record, bucket_of
 
 ROW_GROUP = 8_192  # about one row group is read for one account
 DELTAS_MAX = 8  # beyond, a bucket's files are merged into one
@@ -34,10 +35,9 @@ class Part:
     since: int
     until: int
     known_until: int
-    fields_since: int | None
-    fields_until: int | None
     tied: bool  # two values of one field of one account at the same instant
     derived: str  # under which declarations `number` and `key` were derived
+    fields: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # field -> its first and last occurred_at
     newest: Mapping[str, int] = field(default_factory=dict)  # source -> its newest occurred_at
 
 
@@ -84,15 +84,25 @@ def write_parts(
         rows = f"SELECT {columns} FROM writing WHERE bucket = {quoted(bucket)} ORDER BY {ORDER}"
         target = quoted(str(lake / path))
         connection.execute(f"COPY ({rows}) TO {target} (FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP}, COMPRESSION zstd)")
+        _make_durable(lake / path)
         yield Part(bucket=bucket, path=path, kind=kind, derived=derived, **known)
     connection.execute("DROP TABLE writing")
+
+
+def _make_durable(path: Path) -> None:
+    """The manifest must never name a file that a power cut can still take away."""
+    for each in (path, path.parent):
+        handle = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _statistics(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, dict[str, Any]]:
     """What `Part` keeps of each bucket, in order of bucket."""
     found = connection.execute(f"""
-        SELECT bucket, count(*), min(occurred_at), max(occurred_at), max(known_at),
-               min(occurred_at) FILTER (WHERE field IS NOT NULL), max(occurred_at) FILTER (WHERE field IS NOT NULL)
+        SELECT bucket, count(*), min(occurred_at), max(occurred_at), max(known_at)
         FROM {relation} GROUP BY bucket ORDER BY bucket""").fetchall()
     ties = connection.execute(f"""
         SELECT DISTINCT bucket FROM (SELECT bucket FROM {relation} WHERE field IS NOT NULL
@@ -100,9 +110,21 @@ def _statistics(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[st
     newest: dict[str, dict[str, int]] = {}
     for bucket, source, at in connection.execute(f"SELECT bucket, source, max(occurred_at) FROM {relation} GROUP BY ALL").fetchall():
         newest.setdefault(bucket, {})[source] = at
-    tied = {bucket for (bucket,) in ties}
-    names = ("rows", "since", "until", "known_until", "fields_since", "fields_until")
-    return {bucket: {**dict(zip(names, values, strict=True)), "tied": bucket in tied, "newest": newest[bucket]} for bucket, *values in found}
+    tied, spans = {bucket for (bucket,) in ties}, _spans(connection, relation)
+    names = ("rows", "since", "until", "known_until")
+    return {
+        bucket: {**dict(zip(names, values, strict=True)), "tied": bucket in tied, "newest": newest[bucket], "fields": spans.get(bucket, {})}
+        for bucket, *values in found
+    }
+
+
+def _spans(connection: duckdb.DuckDBPyConnection, relation: str) -> dict[str, dict[str, tuple[int, int]]]:
+    """For each bucket and field the first and last instant of a value."""
+    spans: dict[str, dict[str, tuple[int, int]]] = {}
+    values = f"SELECT bucket, field, min(occurred_at), max(occurred_at) FROM {relation} WHERE field IS NOT NULL GROUP BY ALL"
+    for bucket, name, first, last in connection.execute(values).fetchall():
+        spans.setdefault(bucket, {})[name] = (first, last)
+    return spans
 
 
 def tail_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
@@ -130,15 +152,20 @@ def may_tie(parts: Sequence[Part], tail: pa.Table | None) -> bool:
     """Whether two values of a field may share an instant. Where nobody can tell without reading, the answer is yes."""
     if any(part.tied for part in parts):
         return True
-    spans: dict[str, list[tuple[int, int]]] = {}
+    spans: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for part in parts:
-        if part.fields_since is not None and part.fields_until is not None:
-            spans.setdefault(part.bucket, []).append((part.fields_since, part.fields_until))
-    if any(_overlap(sorted(each)) for each in spans.values()):
-        return True
-    if tail is None:
-        return False
-    return any(name is not None for name in tail.column("field").to_pylist())
+        for name, span in part.fields.items():
+            spans.setdefault((part.bucket, name), []).append(span)
+    for account, name, at in _field_rows(tail):
+        spans.setdefault((bucket_of(account), name), []).append((at, at))
+    return any(_overlap(sorted(each)) for each in spans.values())
+
+
+def _field_rows(tail: pa.Table | None) -> Iterator[tuple[str, str, int]]:
+    """Account, field and instant of the tail's field records."""
+    if tail is not None:
+        columns = (tail.column(name).to_pylist() for name in ("account_id", "field", "occurred_at"))
+        yield from ((account, name, at) for account, name, at in zip(*columns, strict=True) if name is not None)
 
 
 def _overlap(spans: Sequence[tuple[int, int]]) -> bool:

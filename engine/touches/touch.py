@@ -27,7 +27,7 @@ ENDED = frozenset({State.SENT, State.FAILED, State.EXPIRED, State.DROPPED})
 
 @dataclass(frozen=True)
 class Touch:
-    """A row of the ledger. Instants in microseconds UTC; `window_last_day` is set when it was sent."""
+    """A row of the ledger. Instants in microseconds UTC; `begun_at` and `window_last_day` are set when handing over begins, `sent_at` when it was taken."""
 
     id: str
     account_id: str
@@ -51,6 +51,7 @@ class Touch:
     fold: str
     reason: str | None = None
     attempt: int = 0
+    begun_at: int | None = None
     sent_at: int | None = None
     window_last_day: int | None = None
     reply: str | None = None

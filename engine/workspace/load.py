@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from datetime import date
-from pathlib import Path
+from functools import lru_cache
+from pathlib import Path, PurePath
 from typing import TypeVar
 from zoneinfo import ZoneInfoNotFoundError, available_timezones
 
@@ -47,19 +48,19 @@ def load_workspace(root: Path, channels: frozenset[str]) -> Workspace:
     if not rules.is_dir():
         raise BansoError([Fault("E601", Place(str(rules)))])
     faults = Faults()
-    sections = _sections(rules, faults)
-    workspace = _Builder(root, sections, faults, channels).build()
+    content = read_content(root)
+    sections = _sections(content, faults)
+    workspace = _Builder(root, content, sections, faults, channels).build()
     if any(fault.refuses for fault in faults.found) or workspace is None:
         raise BansoError(faults.found)
     return workspace
 
 
-def _sections(rules: Path, faults: Faults) -> dict[str, dict[str, Plain] | Plain]:
+def _sections(content: Mapping[str, bytes], faults: Faults) -> dict[str, dict[str, Plain] | Plain]:
     """The top keys of all YAML files together; `rules:` may stand in any number of files."""
     sections: dict[str, dict[str, Plain] | Plain] = {"rules": {}}
-    for path in sorted(rules.glob("*.yaml")):
-        file = str(path.relative_to(rules.parent))
-        tree, found = read_tree(path.read_bytes(), file)
+    for file in (name for name in content if PurePath(name).parent == PurePath("rules") and name.endswith(".yaml")):
+        tree, found = read_tree(content[file], file)
         faults.found += found
         if tree is None:
             faults.unreadable |= bool(found)
@@ -112,8 +113,10 @@ def _take_rules(node: Node, defaults: Plain, file: str, sections: dict[str, dict
 class _Builder:
     """Turns sections into models, and the models into a workspace."""
 
-    def __init__(self, root: Path, sections: Mapping[str, dict[str, Plain] | Plain], faults: Faults, channels: frozenset[str]) -> None:
-        self.root, self.sections, self.faults, self.channels = root, sections, faults, channels
+    def __init__(
+        self, root: Path, content: Mapping[str, bytes], sections: Mapping[str, dict[str, Plain] | Plain], faults: Faults, channels: frozenset[str]
+    ) -> None:
+        self.root, self.content, self.sections, self.faults, self.channels = root, content, sections, faults, channels
 
     def build(self) -> Workspace | None:
         settings = self._model(WorkspaceFile, "banso", {key: self.sections[key] for key in WorkspaceFile.model_fields if key in self.sections})
@@ -138,7 +141,8 @@ class _Builder:
             return None
         return Workspace(
             root=self.root,
-            hash=content_hash(self.root),
+            hash=hash_of(self.content),
+            texts={name: raw.decode(errors="replace") for name, raw in self.content.items()},
             settings=settings,
             zone=place,
             business=business,
@@ -257,8 +261,7 @@ class _Builder:
         closed = set(_csv_days(self.root / "rules", business.closed, self.faults)) if business.closed else set[int]()
         if business.holidays != "none":
             try:
-                years = range(FIRST_HOLIDAY_YEAR, LAST_HOLIDAY_YEAR)
-                closed.update(day_of_date(day) for day in holidays.country_holidays(business.holidays, years=years))
+                closed.update(public_holidays(business.holidays))
             except NotImplementedError:
                 self.faults.at("E123", ("business", "holidays"), {"name": business.holidays})
         return BusinessDays(frozenset(WEEKDAYS.index(day) for day in business.days), frozenset(closed))
@@ -314,12 +317,26 @@ def _csv_days(rules: Path, file: str, faults: Faults) -> Iterator[int]:
         yield from range(day_of_date(first), day_of_date(last) + 1)
 
 
+@lru_cache
+def public_holidays(country: str) -> frozenset[int]:
+    """The public holidays of a country as days. Raises NotImplementedError for one that the library does not know."""
+    years = range(FIRST_HOLIDAY_YEAR, LAST_HOLIDAY_YEAR)
+    return frozenset(day_of_date(day) for day in holidays.country_holidays(country, years=years))
+
+
 def content_hash(root: Path) -> str:
     """SHA-256 over every file of `rules/` and `templates/`: its path and bytes."""
+    return hash_of(read_content(root))
+
+
+def read_content(root: Path) -> dict[str, bytes]:
+    """Every file that belongs to a workspace, by its path below the root, in order."""
+    found = [path for folder in ("rules", "templates") for path in sorted((root / folder).rglob("*"))]
+    return {_relative(path, root): path.read_bytes() for path in found if path.suffix in CONTENT and path.is_file()}
+
+
+def hash_of(content: Mapping[str, bytes]) -> str:
     digest = hashlib.sha256()
-    for folder in ("rules", "templates"):
-        for path in sorted((root / folder).rglob("*")):
-            if path.is_file() and path.suffix in CONTENT:
-                content = path.read_bytes()
-                digest.update(f"{_relative(path, root)}\0{len(content)}\0".encode() + content)
+    for name, raw in content.items():
+        digest.update(f"{name}\0{len(raw)}\0".encode() + raw)
     return digest.hexdigest()

@@ -54,6 +54,7 @@ class Workspace:
     mails: Mapping[str, MailSource]
     queries: Mapping[str, SourceQuery]
     item_keys: Mapping[str, str]  # event -> the property that tells its items apart
+    texts: Mapping[str, str]  # every file of rules/ and templates/ as it was read
     warnings: tuple[Fault, ...]
     places: Mapping[str, str]  # rule id -> file:line, for explain
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from jinja2 import TemplateSyntaxError, nodes
+import mjml
+from jinja2 import StrictUndefined, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.errors import Place
@@ -77,9 +78,35 @@ def read_mails(templates: Path, plan: Plan, faults: Faults) -> dict[str, MailSou
         else:
             subject, mjml, text = (part or "" for part in texts)
             mails[name] = MailSource(name, subject.strip(), frames[".mjml"].replace(BODY, mjml), frames[".txt"].replace(BODY, text))
+            _try(mails[name], str((path / "body.mjml").relative_to(templates.parent)), plan, faults)
     for suffix, frame in frames.items():
         _check(frame, f"templates/mail/layout{suffix}", plan, faults)
     return mails
+
+
+def _try(mail: MailSource, file: str, plan: Plan, faults: Faults) -> None:
+    """Lay the mail out and fill it in once, so that what can only fail is not left to the morning."""
+    if any(fault.place.file.startswith("templates/") for fault in faults.found):
+        return
+    try:
+        html = mjml.mjml2html(mail.mjml)
+    except ValueError as problem:
+        faults.add("E212", Place(file), problem=str(problem))
+        return
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
+    try:
+        for text in (mail.subject, mail.text, html):
+            environment.from_string(text).render(_sample(plan))
+    except Exception as problem:  # noqa: BLE001  # a template may raise anything
+        faults.add("E213", Place(file), problem=f"{type(problem).__name__}: {problem}")
+
+
+def _sample(plan: Plan) -> dict[str, object]:
+    """A value of the right kind for every name a template may use."""
+    samples: dict[str, object] = {"number": 1, "bool": 1, "tags": ["…"]}
+    words = {name: samples.get(fact.type.kind, "…") for name, fact in plan.facts.items()}
+    objects = {name: dict.fromkeys(parts, "…") for name, parts in OBJECTS.items()}
+    return {**words, **objects, "done": ["…"], "addressee": "…"}
 
 
 def _frame(path: Path, faults: Faults, root: Path) -> str:

@@ -90,7 +90,7 @@ def read_tree(raw: bytes, file: str) -> tuple[Node | None, list[Fault]]:
         return None, [text]
     reader = _Reader(file)
     try:
-        return reader.document(yaml.parse(text, Loader=yaml.SafeLoader)), reader.faults
+        return reader.document(yaml.parse(text, Loader=yaml.CSafeLoader)), reader.faults
     except _Refused as refused:
         return None, [*reader.faults, refused.fault]
     except yaml.MarkedYAMLError as error:
@@ -187,7 +187,7 @@ def _where(event: yaml.Event) -> tuple[int, int]:
 
 def _scalar(event: yaml.ScalarEvent) -> Plain:
     text: str = event.value
-    if event.style is not None:
+    if event.style:  # quoted or a block: text as it stands
         return text
     if text in {"true", "false"}:
         return text == "true"

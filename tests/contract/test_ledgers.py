@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Barrier, Event
@@ -364,16 +365,15 @@ def test_of_many_that_reach_for_a_lease_at_once_one_gets_it(ledger: Ledger) -> N
 
 
 def test_a_night_and_a_morning(url: str, tmp_path: Path, inbox: Inbox) -> None:
-    story = Story(tmp_path, smtp_url=inbox.url, ledger_url=url)
-    for number in range(12):
-        story.given(a_stalled_customer(f"c{number:02d}"))
-    story.given(a_record("product.settings_completed", account="c03", at="2026-04-06 10:00"))
-    story.nightly("2026-04-07 02:00")
-    story.given(a_record("product.settings_completed", account="c05", at="2026-04-07 08:00"))
-    story.nightly("2026-04-07 08:30")
-    counts = story.dispatch("2026-04-07 09:00")
-    story.nightly("2026-04-08 02:00")
-    assert counts == {"sent": 10, "dropped": 1}
-    assert (len(inbox.mails), set(inbox.times_taken().values())) == (10, {1})
-    assert story.decisions("c00")["next-setting"] == ("gated", "again", "after 2026-04-14")
-    story.close()
+    with closing(Story(tmp_path, smtp_url=inbox.url, ledger_url=url)) as story:
+        for number in range(12):
+            story.given(a_stalled_customer(f"c{number:02d}"))
+        story.given(a_record("product.settings_completed", account="c03", at="2026-04-06 10:00"))
+        story.nightly("2026-04-07 02:00")
+        story.given(a_record("product.settings_completed", account="c05", at="2026-04-07 08:00"))
+        story.nightly("2026-04-07 08:30")
+        counts = story.dispatch("2026-04-07 09:00")
+        story.nightly("2026-04-08 02:00")
+        assert counts == {"sent": 10, "dropped": 1}
+        assert (len(inbox.mails), set(inbox.times_taken().values())) == (10, {1})
+        assert story.decisions("c00")["next-setting"] == ("gated", "again", "after 2026-04-14")

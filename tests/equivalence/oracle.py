@@ -17,7 +17,7 @@ from .worlds import World, local_day
 Truth = bool | None
 Value = int | str | None
 MINUTES = {"m": 1, "h": 60, "d": 1440}
-THREE_YEARS = 1100  # business days are counted this many days back and forth; "farther dates count as this far"
+REACH = 400  # business days are counted this many days back and forth; "farther dates count as this far"
 
 
 def all_of(truths: Iterable[Truth]) -> Truth:
@@ -272,7 +272,7 @@ class Oracle:
         if counting != "business":
             return later - earlier
         today = self.world.today
-        first, last = (min(max(day, today - THREE_YEARS), today + THREE_YEARS) for day in (earlier, later))
+        first, last = (min(max(day, today - REACH), today + REACH) for day in (earlier, later))
         if last < first:
             return -self._days_between(last, first, counting)
         return sum(self._is_business(day) for day in range(first + 1, last + 1))

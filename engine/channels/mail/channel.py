@@ -7,7 +7,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import mjml
-from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.calendar import SECOND
@@ -45,8 +45,8 @@ class MailChannel:
         name = template_for(rule, occasion.answer.columns)
         try:
             subject, text, html = (template.render(words) for template in self._templates(name))
-        except TemplateError as error:
-            raise Unwritable(f"{name}: {error}") from error
+        except Exception as error:  # a template may raise anything; it fails its own letter and no other
+            raise Unwritable(f"{name}: {type(error).__name__}: {error}") from error
         return {"template": name, "subject": clean(subject), "text": text, "html": html}
 
     def write(self, occasion: Occasion) -> Letter:

@@ -12,7 +12,7 @@ from engine.rulebook.spec import RuleSpec
 from engine.workspace.model import Workspace
 from engine.workspace.schema import Language
 
-Word = str | int | list[str] | Mapping[str, str | None]
+Word = str | int | list[str] | Mapping[str, str]
 WEEKDAYS = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -28,15 +28,20 @@ def context_of(workspace: Workspace, rule: RuleSpec, occasion: Occasion) -> dict
     sender = workspace.settings.senders[rule.do.from_]
     imprint = workspace.settings.imprint
     words["account"] = {"name": name}
-    words["contact"] = {"name": occasion.recipient.name, "role": occasion.recipient.role}
+    words["contact"] = _said({"name": occasion.recipient.name, "role": occasion.recipient.role})
     words["addressee"] = addressee(name, occasion.recipient, language)
     words["sender"] = {key: str(getattr(sender, key)) for key in ("name", "address", "phone", "hours")}
     words["imprint"] = {key: str(getattr(imprint, key)) for key in ("legal_name", "postal_address", "complaints", "refuse")}
-    words["link"] = link_of(workspace, rule, columns)
+    words["link"] = _said(link_of(workspace, rule, columns))
     step = workspace.route.steps.get(str(columns.get("next_step")))
     if step is not None:
         words["step"] = {"label": step.label, "screen": step.screen}
     return words
+
+
+def _said(values: Mapping[str, str | None]) -> dict[str, str]:
+    """Only what is known: a name that nobody told is missing, so that a template without a default for it fails."""
+    return {key: value for key, value in values.items() if value is not None}
 
 
 def in_words(fact_type: FactType, value: Known, language: Language) -> Word | None:

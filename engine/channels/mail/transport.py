@@ -3,7 +3,9 @@
 Only the time between the final dot and the reply is unclear (RFC 5321 4.5.3.2.6); everything before it was certainly not sent.
 """
 
+import re
 import smtplib
+import ssl
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -13,7 +15,7 @@ from engine.errors import refuse
 COMMAND_SECONDS = 30
 FINAL_REPLY_SECONDS = 600  # RFC 5321 4.5.3.2.6 asks senders to wait ten minutes for the reply to the final dot
 PERMANENT = 500
-BAD_MAILBOX = ("5.1.1", "5.1.2", "5.1.3", "5.1.10")
+BAD_MAILBOX = re.compile(r"5\.1\.(1|2|3|10)\b")  # RFC 3463: no such mailbox, system or syntax; null MX
 
 
 class SmtpTransport:
@@ -21,31 +23,46 @@ class SmtpTransport:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme != "smtp" or not parts.hostname:
-            raise refuse("E630", url)
-        self._host, self._port = parts.hostname, parts.port or 25
+        if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+            raise refuse("E630", "BANSO_SMTP_URL")
+        self._tls = parts.scheme == "smtps"
+        self._host, self._port = parts.hostname, parts.port or (465 if self._tls else 25)
         self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         self._session: smtplib.SMTP | None = None
 
     def _connected(self) -> smtplib.SMTP:
         if self._session is None:
-            session = smtplib.SMTP(self._host, self._port, timeout=COMMAND_SECONDS)
-            session.ehlo_or_helo_if_needed()
-            if session.has_extn("starttls"):
-                session.starttls()
-                session.ehlo()
+            session = self._opened()
             if self._login is not None:
+                if not isinstance(session.sock, ssl.SSLSocket):
+                    session.close()
+                    raise refuse("E631", f"{self._host}:{self._port}")
                 session.login(*self._login)
             self._session = session
         return self._session
+
+    def _opened(self) -> smtplib.SMTP:
+        """A connection, encrypted and with a checked certificate wherever the relay offers it."""
+        context = ssl.create_default_context()
+        if self._tls:
+            return smtplib.SMTP_SSL(self._host, self._port, timeout=COMMAND_SECONDS, context=context)
+        session = smtplib.SMTP(self._host, self._port, timeout=COMMAND_SECONDS)
+        session.ehlo_or_helo_if_needed()
+        if session.has_extn("starttls"):
+            session.starttls(context=context)
+            session.ehlo()
+        return session
 
     def offer(self, letter: Letter) -> Reply | None:
         try:
             session = self._connected()
             session.rset()
-            for code, text in (session.mail(letter.sender), session.rcpt(letter.address)):
-                if code not in {250, 251}:
-                    return _negative(code, text)
+            code, text = session.mail(letter.sender)
+            if code != 250:
+                return _negative(code, text)
+            code, text = session.rcpt(letter.address)
+            if code not in {250, 251}:
+                return _negative(code, text, of_mailbox=True)
         except smtplib.SMTPResponseException as error:
             self._drop()
             return Reply("later", f"{error.smtp_code} {_text(error.smtp_error)}")
@@ -76,7 +93,12 @@ class SmtpTransport:
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             return Reply("unclear", f"{type(error).__name__}: {error}")
-        return Reply("sent", f"{code} {_text(text)}") if code == 250 else _negative(code, text)
+        if 200 <= code < 300:  # RFC 5321 4.2.1: the second digit and the third only refine the first
+            return Reply("sent", f"{code} {_text(text)}")
+        if 400 <= code < 600:
+            return _negative(code, text, of_mailbox=True)
+        self._drop()
+        return Reply("unclear", f"not a reply: {code} {_text(text)}")
 
     def _drop(self) -> None:
         session, self._session = self._session, None
@@ -117,12 +139,15 @@ def open_transport(url: str | None, outbox: Path) -> Transport:
     return SmtpTransport(url) if url else FolderTransport(outbox)
 
 
-def _negative(code: int, text: bytes) -> Reply:
-    """4yz waits, 5yz ends (RFC 5321 4.2.1); a mailbox that does not exist (RFC 3463 X.1.x) is remembered."""
+def _negative(code: int, text: bytes, *, of_mailbox: bool = False) -> Reply:
+    """4yz waits, 5yz ends (RFC 5321 4.2.1); a mailbox that does not exist is remembered.
+
+    Its enhanced code stands at the beginning of the text (RFC 2034); one further on may be part of an address or a sentence.
+    """
     answer = f"{code} {_text(text)}"
     if code < PERMANENT:
         return Reply("later", answer)
-    return Reply("refused", answer, bad_address=any(status in answer for status in BAD_MAILBOX))
+    return Reply("refused", answer, bad_address=of_mailbox and BAD_MAILBOX.match(_text(text)) is not None)
 
 
 def _text(raw: bytes | str) -> str:

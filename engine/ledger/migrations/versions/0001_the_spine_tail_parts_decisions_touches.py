@@ -70,8 +70,7 @@ def upgrade() -> None:
     sa.Column('since', sa.BigInteger(), nullable=False),
     sa.Column('until', sa.BigInteger(), nullable=False),
     sa.Column('known_until', sa.BigInteger(), nullable=False),
-    sa.Column('fields_since', sa.BigInteger(), nullable=True),
-    sa.Column('fields_until', sa.BigInteger(), nullable=True),
+    sa.Column('fields', sa.Text(), nullable=False),
     sa.Column('tied', sa.Boolean(), nullable=False),
     sa.Column('newest', sa.Text(), nullable=False),
     sa.Column('derived', sa.String(length=64), nullable=False),
@@ -147,14 +146,14 @@ def upgrade() -> None:
     sa.Column('occurred_at', sa.BigInteger(), nullable=False),
     sa.Column('known_at', sa.BigInteger(), nullable=False),
     sa.Column('properties', sa.Text(), nullable=True),
-    sa.Column('moved', sa.Boolean(), server_default=sa.text('(false)'), nullable=False),
+    sa.Column('moved_at', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_tail')),
     sa.UniqueConstraint('source', 'source_id', name=op.f('uq_tail_source_source_id')),
     sqlite_autoincrement=True
     )
     with op.batch_alter_table('tail', schema=None) as batch_op:
         batch_op.create_index('ix_tail_account', ['account_id', 'id'], unique=False)
-        batch_op.create_index('ix_tail_waiting', ['bucket'], unique=False, sqlite_where=sa.text('NOT moved'), postgresql_where=sa.text('NOT moved'))
+        batch_op.create_index('ix_tail_waiting', ['bucket'], unique=False, sqlite_where=sa.text('moved_at IS NULL'), postgresql_where=sa.text('moved_at IS NULL'))
 
     op.create_table('touches',
     sa.Column('id', sa.String(length=40), nullable=False),
@@ -181,6 +180,7 @@ def upgrade() -> None:
     sa.Column('message_id', sa.Text(), nullable=False),
     sa.Column('address', sa.Text(), nullable=True),
     sa.Column('reply', sa.Text(), nullable=True),
+    sa.Column('begun_at', sa.BigInteger(), nullable=True),
     sa.Column('sent_at', sa.BigInteger(), nullable=True),
     sa.Column('window_last_day', sa.BigInteger(), nullable=True),
     sa.Column('arrival', sa.BigInteger(), nullable=False),
@@ -220,7 +220,7 @@ def downgrade() -> None:
 
     op.drop_table('touches')
     with op.batch_alter_table('tail', schema=None) as batch_op:
-        batch_op.drop_index('ix_tail_waiting', sqlite_where=sa.text('NOT moved'), postgresql_where=sa.text('NOT moved'))
+        batch_op.drop_index('ix_tail_waiting', sqlite_where=sa.text('moved_at IS NULL'), postgresql_where=sa.text('moved_at IS NULL'))
         batch_op.drop_index('ix_tail_account')
 
     op.drop_table('tail')
