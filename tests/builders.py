@@ -12,7 +12,13 @@ TOKYO = "Asia/Tokyo"
 AZURE = "aozora"  # the account everything happens to unless a test needs a second one
 SOURCES = {
     **{prefix: prefix for prefix in ("product", "help", "sfa", "crm", "cti", "hearing")},
-    **{"account": "sfa", "contact": "crm", "course": "crm", "seminar": "crm", "support": "cti", "call": "cti", "mail": "banso"},
+    "account": "sfa",
+    "contact": "crm",
+    "course": "crm",
+    "seminar": "crm",
+    "support": "cti",
+    "call": "cti",
+    "mail": "banso",
 }
 
 
@@ -64,9 +70,7 @@ def a_contact(
 ) -> list[Record]:
     """What the CRM says of a person. An `email` of None was never told."""
     said = {"email": email, "name": name, "main": None if main is None else str(main).lower()}
-    return [
-        a_record(f"contact.{field}", value=value, account=account, contact=contact, at=at) for field, value in said.items() if value is not None
-    ]
+    return [a_record(f"contact.{field}", value=value, account=account, contact=contact, at=at) for field, value in said.items() if value is not None]
 
 
 def a_customer(account: str = AZURE, *, email: str | None = None, applied: str = "2026-03-24 10:00", name: str = "株式会社青空") -> list[Record]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_socket
+
 from tests.inbox import Inbox, free_port, running_inbox
 from tests.story import Story
 

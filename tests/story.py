@@ -23,7 +23,6 @@ from engine.records.values import normalise
 from engine.rulebook.python import Known
 from engine.testing import HandClock
 from engine.touches.touch import Touch
-
 from tests.builders import AZURE, at, flat
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +40,7 @@ class Story:
         self.folder = folder
         self.clock = HandClock(at("2026-03-01 00:00"))
         self.config = Config(workspace=workspace, state=folder / "state", smtp_url=smtp_url, ledger_url=ledger_url, broker_url=None)
-        self.system = System(self.config, self.clock)
+        self.system = System(self.config, self.clock, look_seconds=0.0)
         self._worker_number = 0
 
     def close(self) -> None:
@@ -84,7 +83,7 @@ class Story:
 
     def restart(self) -> None:
         self.system.close()
-        self.system = System(self.config, self.clock)
+        self.system = System(self.config, self.clock, look_seconds=0.0)
 
     # --- what is done -------------------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ WAVE = 8
 TASK_SECONDS = 300.0  # after that a task returns and the rest is rung for again
 BACKOFF, BACKOFF_MAX = 30 * SECOND, HOUR
 HELD = "held by a pause"
+NOT_BEGUN = {"begun_at": None, "window_last_day": None}  # certainly not sent: no window is open
 TOLD = frozenset({State.SENT, State.FAILED, State.UNKNOWN})  # ends that become records
 
 
@@ -283,7 +284,7 @@ def _change(worker: Worker, touch: Touch, reply: Reply) -> Mapping[str, Any]:
     again = now + min(BACKOFF * 2 ** min(touch.attempt, 7), BACKOFF_MAX)
     if again > touch.deadline:
         return {"state": State.EXPIRED, "reply": reply.text, "reason": EXPIRED}
-    return {"state": State.PENDING, "reply": reply.text, "reason": "later", "due_at": again}
+    return {"state": State.PENDING, "reply": reply.text, "reason": "later", "due_at": again, **NOT_BEGUN}
 
 
 def _end(worker: Worker, touch: Touch, came_from: State, change: Mapping[str, Any], reply: Reply | None = None) -> str:

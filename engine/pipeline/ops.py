@@ -10,7 +10,7 @@ from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import SAFE_SQLITE, reachable, sqlite_version
 from engine.ledger.records import LoadRow
-from engine.pipeline.dispatch import outcome_record
+from engine.pipeline.dispatch import NOT_BEGUN, outcome_record
 from engine.pipeline.evaluate import stale_at
 from engine.pipeline.system import System
 from engine.touches.touch import State
@@ -56,7 +56,9 @@ def settle(system: System, touch_id: str, *, was_sent: bool) -> bool:
             return False
         touch = found[0]
         if not was_sent:
-            return ledger_touches.settle(connection, touch_id, touch.attempt, state=State.PENDING, reason="settled: not sent", due_at=now)
+            return ledger_touches.settle(
+                connection, touch_id, touch.attempt, state=State.PENDING, reason="settled: not sent", due_at=now, **NOT_BEGUN
+            )
         change = {"state": State.SENT, "sent_at": touch.begun_at or now, "reason": "settled: sent"}
         ledger_records.append_tail(connection, [outcome_record(touch, State.SENT, touch.begun_at or now)], now)
         return ledger_touches.settle(connection, touch_id, touch.attempt, **change)

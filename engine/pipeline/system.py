@@ -20,8 +20,6 @@ from engine.rulebook.python import Evaluator, compile_python
 from engine.workspace.load import content_hash, load_workspace
 from engine.workspace.model import Workspace
 
-LOOK_SECONDS = 1.0  # how often the workspace's files are looked at for changes
-
 
 @dataclass
 class System:
@@ -30,6 +28,7 @@ class System:
     config: Config
     clock: Clock
     faults: tuple[Fault, ...] = ()
+    look_seconds: float = 1.0  # how often the workspace's files are looked at for changes
     _workspace: Workspace | None = None
     _seen_hash: str = ""
     _looked_at: float = 0.0
@@ -50,7 +49,7 @@ class System:
     @property
     def workspace(self) -> Workspace:
         """The newest good workspace. Raises BansoError only if there never was one."""
-        if self._workspace is None or monotonic_seconds() - self._looked_at > LOOK_SECONDS:
+        if self._workspace is None or monotonic_seconds() - self._looked_at > self.look_seconds:
             self._look()
         assert self._workspace is not None
         return self._workspace

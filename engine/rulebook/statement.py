@@ -85,16 +85,22 @@ def visible(bound: Bound, unit: Unit) -> exp.Select:
 
 
 def _fold(accumulators: Sequence[a.Accumulator], fold: Mapping[a.Accumulator, str], bound: Bound, keys: Sequence[str]) -> exp.Select:
-    aggregates = [alias(aggregate(each, bound), fold[each]) for each in accumulators if not isinstance(each, a.OpenItems)]
-    unit = [column(key) for key in keys]
-    folded = exp.select(*unit, *aggregates).from_(table("visible")).group_by(*[key.copy() for key in unit])
-    counted = [fold[each] for each in accumulators if isinstance(each, a.OpenItems)]
-    if not counted:
-        return folded
-    joined = exp.select(exp.Star()).from_(exp.Subquery(this=folded, alias=exp.TableAlias(this=exp.to_identifier("folded", quoted=True))))
-    for name in counted:
-        joined = joined.join(table(f"open_{name}"), using=[exp.to_identifier(key, quoted=True) for key in keys], join_type="left")
+    """Events and values are folded apart, so that no aggregate is asked about records it cannot use; a unit may have either or both."""
+    values = [alias(aggregate(each, bound), fold[each]) for each in accumulators if isinstance(each, a.Latest)]
+    events = [alias(aggregate(each, bound), fold[each]) for each in accumulators if not isinstance(each, a.Latest | a.OpenItems)]
+    using: list[int | str | exp.Expr] = [exp.to_identifier(key, quoted=True) for key in keys]
+    joined = exp.select(exp.Star()).from_(_folded("event", events, keys)).join(_folded("field", values, keys), using=using, join_type="full")
+    for each in accumulators:
+        if isinstance(each, a.OpenItems):
+            joined = joined.join(table(f"open_{fold[each]}"), using=using, join_type="left")
     return joined
+
+
+def _folded(kind: Literal["event", "field"], aggregates: Sequence[exp.Alias], keys: Sequence[str]) -> exp.Subquery:
+    """The visible records of one kind, one row a unit."""
+    of_kind = exp.Not(this=exp.Is(this=column(kind), expression=exp.null()))
+    folded = exp.select(*[column(key) for key in keys], *aggregates).from_(table("visible")).where(of_kind).group_by(*[column(key) for key in keys])
+    return exp.Subquery(this=folded, alias=exp.TableAlias(this=exp.to_identifier(f"{kind}s", quoted=True)))
 
 
 def _open_items(

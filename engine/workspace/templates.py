@@ -69,6 +69,8 @@ def read_mails(templates: Path, plan: Plan, faults: Faults) -> dict[str, MailSou
     """Every mail below `templates/mail/`, framed by the layouts, with faults reported at file:line:column."""
     folder = templates / "mail"
     frames = {suffix: _frame(folder / f"layout{suffix}", faults, templates.parent) for suffix in (".mjml", ".txt")}
+    for suffix, frame in frames.items():
+        _check(frame, f"templates/mail/layout{suffix}", plan, faults)
     mails = {}
     for path in sorted(each for each in folder.glob("*") if each.is_dir()):
         texts = [_part(path / part, plan, faults, templates.parent) for part in PARTS]
@@ -79,8 +81,6 @@ def read_mails(templates: Path, plan: Plan, faults: Faults) -> dict[str, MailSou
             subject, mjml, text = (part or "" for part in texts)
             mails[name] = MailSource(name, subject.strip(), frames[".mjml"].replace(BODY, mjml), frames[".txt"].replace(BODY, text))
             _try(mails[name], str((path / "body.mjml").relative_to(templates.parent)), plan, faults)
-    for suffix, frame in frames.items():
-        _check(frame, f"templates/mail/layout{suffix}", plan, faults)
     return mails
 
 

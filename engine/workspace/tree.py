@@ -93,6 +93,17 @@ def read_tree(raw: bytes, file: str) -> tuple[Node | None, list[Fault]]:
         return reader.document(yaml.parse(text, Loader=yaml.CSafeLoader)), reader.faults
     except _Refused as refused:
         return None, [*reader.faults, refused.fault]
+    except (yaml.YAMLError, yaml.reader.ReaderError):
+        return _read_slowly(text, file)
+
+
+def _read_slowly(text: str, file: str) -> tuple[Node | None, list[Fault]]:
+    """The parser in Python is ten times slower and says better where a person went wrong; it is asked only when something is."""
+    reader = _Reader(file)
+    try:
+        return reader.document(yaml.parse(text, Loader=yaml.SafeLoader)), reader.faults
+    except _Refused as refused:
+        return None, [*reader.faults, refused.fault]
     except yaml.MarkedYAMLError as error:
         return None, [*reader.faults, _syntax_fault(error, file, text)]
     except yaml.reader.ReaderError as error:

@@ -1,13 +1,14 @@
 """Days, walls and quiet hours, where clocks jump too."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
-from engine.calendar import DAY, HOUR, MINUTE, BusinessDays, SendingHours, Zone, date_of_day, day_of_date, instant_of, moment_of, zone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.calendar import DAY, HOUR, MINUTE, BusinessDays, SendingHours, Zone, date_of_day, day_of_date, instant_of, moment_of, zone
 from tests.builders import at
 
 NO_CHANGE = BusinessDays(frozenset(range(7)))
@@ -70,7 +71,7 @@ def test_a_night_at_two_runs_once_each_day_of_the_year() -> None:
     place = zone("America/New_York")
     nights = [place.at_wall(each, 120) for each in range(day("2026-01-01"), day("2027-01-01"))]
     assert [place.day(night) for night in nights] == list(range(day("2026-01-01"), day("2027-01-01")))
-    assert all(later - earlier >= 23 * HOUR for earlier, later in zip(nights, nights[1:], strict=False))
+    assert all(later - earlier >= 23 * HOUR for earlier, later in pairwise(nights))
 
 
 NAMES = sorted(name for name in available_timezones() if name not in {"localtime", "Factory"})

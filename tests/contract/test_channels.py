@@ -5,6 +5,9 @@ from email import policy
 from email.parser import BytesParser
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
 from engine.channels import CHANNELS
 from engine.channels.letter import Channel, Letter, Occasion, Unwritable
 from engine.channels.mail.message import checked_address
@@ -14,9 +17,6 @@ from engine.pipeline.evaluate import needs_of
 from engine.rulebook.python import compile_python
 from engine.workspace.load import load_workspace
 from engine.workspace.model import MailSource, Workspace
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-
 from tests.builders import a_stalled_customer, a_touch, at
 from tests.story import ROOT
 
@@ -35,7 +35,7 @@ EVIL = (
     "株式会社青空\x00\x1b[31m",
     "\u202eexe.pdf",
 )
-NAMES = st.one_of(st.sampled_from(EVIL), st.text(max_size=120), st.text(alphabet="=?utf-8qb_0ABc:@<>,;\"\\\r\n \u2028株青", max_size=60))
+NAMES = st.one_of(st.sampled_from(EVIL), st.text(max_size=120), st.text(alphabet='=?utf-8qb_0ABc:@<>,;"\\\r\n \u2028株青', max_size=60))
 EACH_CHANNEL = pytest.mark.parametrize("name", CHANNELS)
 
 
@@ -94,7 +94,9 @@ def test_it_writes_a_letter_to_the_one_recipient(channels: dict[str, Channel], o
 
 
 @EACH_CHANNEL
-def test_a_letter_written_twice_is_the_same_to_the_last_byte(channels: dict[str, Channel], workspace: Workspace, occasion: Occasion, name: str) -> None:
+def test_a_letter_written_twice_is_the_same_to_the_last_byte(
+    channels: dict[str, Channel], workspace: Workspace, occasion: Occasion, name: str
+) -> None:
     assert channels[name].write(occasion) == channels[name].write(occasion) == CHANNELS[name](workspace).write(occasion)
 
 
@@ -118,7 +120,20 @@ def test_no_subject_can_add_a_header_or_a_recipient(workspace: Workspace, occasi
 @pytest.mark.parametrize(
     "address",
     [
-        *("a@x.y, evil@x.y", "a@x.y\r\nRCPT TO:<evil@x.y>", "<a@x.y>", "a@x.y\n", "a b@x.y", "a@x", "@x.y", "a@x..y", "", "a@x.y>", '"a"@x.y', "ａ@x.y"),
+        *(
+            "a@x.y, evil@x.y",
+            "a@x.y\r\nRCPT TO:<evil@x.y>",
+            "<a@x.y>",
+            "a@x.y\n",
+            "a b@x.y",
+            "a@x",
+            "@x.y",
+            "a@x..y",
+            "",
+            "a@x.y>",
+            '"a"@x.y',
+            "ａ@x.y",
+        ),
         "a" * 65 + "@x.y",
         "a@" + "x" * 251 + ".y",
     ],

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+
 from engine.calendar import date_of_day, zone
 from engine.channels import CHANNELS
 from engine.decision.gates import GATES, REASONS, findings
@@ -12,7 +13,6 @@ from engine.decision.standing import Candidate, PastTouch, Pause, Standing
 from engine.rulebook.python import Answer
 from engine.workspace.load import load_workspace
 from engine.workspace.model import Workspace
-
 from tests.builders import AZURE, at
 from tests.story import ROOT
 
@@ -43,7 +43,7 @@ def standing() -> Standing:
 
 def past(**changes: object) -> PastTouch:
     """A touch sent ten days ago, its window long closed."""
-    sent = {"sent_at": at("2026-03-28 09:00"), "sent_day": TODAY - 10, "window_last_day": TODAY - 8, "decided_day": TODAY - 10}
+    sent = {"begun_at": at("2026-03-28 09:00"), "begun_day": TODAY - 10, "window_last_day": TODAY - 8, "decided_day": TODAY - 10}
     values = {"id": "t0", "rule": "next-setting", "per_value": "initial_settings", "goal": "step_forward", "lane": "push", **sent, **changes}
     return PastTouch(**values)  # type: ignore[arg-type]
 
@@ -77,9 +77,14 @@ FIRES = [
     ("bounced", "nobody", stood(recipient=None), "no address"),
     ("stage", "plan", ruled(stage="plan"), "plan"),
     ("again", "two were sent", stood(touches=(past(), past(id="t1"))), "at_most 2"),
-    ("again", "six days ago", stood(touches=(past(sent_day=TODAY - 6),)), f"after {date_of_day(TODAY + 1)}"),
+    ("again", "six days ago", stood(touches=(past(begun_day=TODAY - 6),)), f"after {date_of_day(TODAY + 1)}"),
     ("window_open", "the last day", stood(touches=(past(rule="support-guide", window_last_day=TODAY),)), f"until {date_of_day(TODAY)}"),
-    ("window_open", "under way", stood(touches=(past(rule="support-guide", sent_at=None, sent_day=None, window_last_day=None),)), "under way: support-guide"),
+    (
+        "window_open",
+        "under way",
+        stood(touches=(past(rule="support-guide", begun_at=None, begun_day=None, window_last_day=None),)),
+        "under way: support-guide",
+    ),
     ("past_deadline", "a microsecond too late", been(due_at=at("2026-04-10 00:00")), "not sendable in time"),
 ]
 PASSES = [
@@ -87,7 +92,7 @@ PASSES = [
     ("a pause of another rule", paused_for("rule", "readiness")),
     ("nobody can tell whether it is excluded", stood(answer=Answer({}, {}, excluded=None))),
     ("another address is suppressed", stood(suppressed={"sato@aozora.example.jp": frozenset({"opted_out"})})),
-    ("seven days ago", stood(touches=(past(sent_day=TODAY - 7),))),
+    ("seven days ago", stood(touches=(past(begun_day=TODAY - 7),))),
     ("two for another value", stood(touches=(past(per_value="applied"), past(id="t1", per_value="first_login")))),
     ("the day after the window", stood(touches=(past(rule="support-guide", window_last_day=TODAY - 1),))),
     ("a window for another goal", stood(touches=(past(rule="keep-in-touch", goal="talked", window_last_day=TODAY),))),
@@ -115,7 +120,9 @@ def test_nothing_stands_against_a_first_touch(candidate: Candidate, standing: St
     assert findings(candidate, standing) == {}
 
 
-@pytest.mark.parametrize(("gate", "change", "detail"), [pytest.param(gate, change, detail, id=f"{gate}: {name}") for gate, name, change, detail in FIRES])
+@pytest.mark.parametrize(
+    ("gate", "change", "detail"), [pytest.param(gate, change, detail, id=f"{gate}: {name}") for gate, name, change, detail in FIRES]
+)
 def test_a_gate_fires(candidate: Candidate, standing: Standing, gate: str, change: Change, detail: str) -> None:
     assert findings(*change(candidate, standing)) == {gate: detail}
 

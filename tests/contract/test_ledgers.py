@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Barrier, Event
 
 import pytest
+
 from engine.calendar import SECOND
 from engine.decision.standing import Pause
 from engine.ledger import decisions, holds, instants, leases, records, touches
@@ -15,7 +16,6 @@ from engine.ledger.open import Ledger, open_ledger, reachable
 from engine.ledger.records import LoadRow
 from engine.records.lake import Part
 from engine.touches.touch import State
-
 from tests.builders import AZURE, a_record, a_stalled_customer, a_touch, at
 from tests.inbox import Inbox
 from tests.story import Story
@@ -48,7 +48,7 @@ def test_migrating_twice_is_migrating_once(ledger: Ledger, url: str) -> None:
 
 
 def test_what_fails_in_the_middle_leaves_nothing(ledger: Ledger) -> None:
-    with pytest.raises(RuntimeError, match="power cut"), ledger.write() as connection:
+    with pytest.raises(RuntimeError, match="power cut"), ledger.write() as connection:  # both lines are the point
         records.append_tail(connection, [a_record()], NOW)
         raise RuntimeError("power cut")
     with ledger.read() as connection:
@@ -110,7 +110,7 @@ def test_an_acceptor_waits_until_a_run_has_fixed_its_instant(ledger: Ledger) -> 
 
 
 def a_part(path: str, *, bucket: str = "9a", bulk: bool = False) -> Part:
-    return Part(bucket, path, "base", 3, NOW - 9, NOW, NOW, None, None, tied=False, derived="d1", newest={"product": NOW})
+    return Part(bucket, path, "base", 3, NOW - 9, NOW, NOW, tied=False, derived="d1", fields={"sfa.plan": (NOW - 9, NOW)}, newest={"product": NOW})
 
 
 def test_the_manifest(ledger: Ledger) -> None:
@@ -119,6 +119,8 @@ def test_the_manifest(ledger: Ledger) -> None:
         assert not records.bulk_since(connection, 0)
         records.add_parts(connection, [a_part("9a/bulk")], arrival=6, bulk=True)
         assert (records.bulk_since(connection, 5), records.bulk_since(connection, 6)) == (True, False)
+        assert records.provenance(connection, ["9a/one", "9a/two"]) == (5, False)
+        assert records.provenance(connection, ["9a/one", "9a/bulk"]) == (6, True)
         records.retire_parts(connection, ["9a/one", "ff/one"], NOW)
     with ledger.write() as connection:
         assert records.live_parts(connection) == [a_part("9a/two"), a_part("9a/bulk")]
@@ -132,11 +134,13 @@ def test_moved_rows_leave_the_snapshot_and_are_forgotten_later(ledger: Ledger) -
     with ledger.write() as connection:
         records.append_tail(connection, [a_record(source_id=str(number)) for number in range(1200)], NOW)
         ids = [int(row["id"]) for row in records.snapshot(connection).tail]
-        records.mark_moved(connection, ids[:1100])
+        records.mark_moved(connection, ids[:1100], NOW)
     with ledger.write() as connection:
         assert len(records.snapshot(connection).tail) == 100
         assert len(records.tail_since(connection, 0, [AZURE])[AZURE]) == 1200
         records.forget_moved(connection, NOW)
+        assert len(records.tail_since(connection, 0, [AZURE])[AZURE]) == 1200
+        records.forget_moved(connection, NOW + 1)
         assert len(records.tail_since(connection, 0, [AZURE])[AZURE]) == 100
         assert instants.arrival(connection) == ids[-1]
 
@@ -163,8 +167,17 @@ def test_loads_files_and_quarantine(ledger: Ledger) -> None:
 
 def a_decision(account: str = AZURE, **changes: object) -> dict[str, object]:
     return {
-        **{"slot": "nightly/2026-04-07", "account_id": account, "rule": "next-setting", "lane": "push", "decided_at": NOW, "outcome": "won"},
-        **{"reason": None, "detail": None, "trace": "{}", "rule_set": "r1", "touch_id": "t1"},
+        "slot": "nightly/2026-04-07",
+        "account_id": account,
+        "rule": "next-setting",
+        "lane": "push",
+        "decided_at": NOW,
+        "outcome": "won",
+        "reason": None,
+        "detail": None,
+        "trace": "{}",
+        "rule_set": "r1",
+        "touch_id": "t1",
         **changes,
     }
 
@@ -280,10 +293,33 @@ def test_what_dead_workers_held_is_freed(ledger: Ledger) -> None:
         touches.claim(connection, ["t1", "t2"], "dead", NOW, LEASE, 8)
         touches.begin_sending(connection, a_touch("t2", account="t2"), "dead", NOW, LEASE, b"x")
         touches.claim(connection, ["t3"], "alive", NOW, LEASE, 8)
-        touches.renew_leases(connection, "alive", LEASE + SECOND)
+        touches.renew_leases(connection, "alive", ["t1", "t3"], LEASE + SECOND)
+        touches.renew_leases(connection, "dead", ["t3"], LEASE + SECOND)
         assert touches.release_expired(connection, LEASE) == {"released": 0, "unknown": 0}
         assert touches.release_expired(connection, LEASE + 1) == {"released": 1, "unknown": 1}
         assert [touch.state for touch in touches.get_touches(connection, ["t1", "t2", "t3"])] == ["pending", "unknown", "claimed"]
+
+
+def test_a_reply_that_came_after_the_lease_settles_what_was_unknown(ledger: Ledger) -> None:
+    """Once, and only the attempt that it answers."""
+    with ledger.write() as connection:
+        touches.add_touches(connection, [a_touch()])
+        (touch,) = touches.claim(connection, ["t1"], "slow", NOW, LEASE, 8)
+        touches.begin_sending(connection, touch, "slow", NOW, LEASE, b"x")
+        assert not touches.settle(connection, "t1", 1, state=State.SENT, sent_at=NOW)
+        touches.release_expired(connection, LEASE + 1)
+        assert not touches.settle(connection, "t1", 2, state=State.SENT, sent_at=NOW)
+        assert [touches.settle(connection, "t1", 1, state=State.SENT, sent_at=NOW) for _ in range(2)] == [True, False]
+
+
+def test_claims_given_back_are_pending_and_nothing_else_is(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        touches.add_touches(connection, [a_touch(each, account=each) for each in ("t1", "t2", "t3")])
+        touches.claim(connection, ["t1"], "other", NOW, LEASE, 8)
+        touches.claim(connection, ["t2", "t3"], "w", NOW, LEASE, 8)
+        touches.begin_sending(connection, a_touch("t3", account="t3"), "w", NOW, LEASE, b"x")
+        touches.release(connection, ["t1", "t2", "t3"], "w")
+        assert [touch.state for touch in touches.get_touches(connection, ["t1", "t2", "t3"])] == ["claimed", "pending", "sending"]
 
 
 def test_what_is_overdue_expires(ledger: Ledger) -> None:

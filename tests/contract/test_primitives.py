@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from engine.facts import PRIMITIVES
-from engine.facts.spec import FactSpec
 from pydantic import TypeAdapter, ValidationError
 
+from engine.facts import PRIMITIVES
+from engine.facts.spec import FactSpec
 from tests.builders import AZURE, a_stalled_customer
 from tests.story import Story
 
@@ -77,7 +77,6 @@ def _flow(value: object) -> str:
 def test_it_lowers_to_a_column_that_both_executors_compute_alike(told: Story, primitive: str) -> None:
     from engine.pipeline.evaluate import bind, judge_all
     from engine.rulebook.statement import Question
-
     from tests.builders import at
 
     name, instant = f"probe_{primitive}", at("2026-04-07 02:00")

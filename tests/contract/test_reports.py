@@ -1,10 +1,10 @@
 """Every report answers for both units, in as many cells as it has columns, and for a lake without records too."""
 
 import pytest
+
 from engine.pipeline.report import report
 from engine.reports import REPORTS
 from engine.reports.report import Asked
-
 from tests.builders import a_customer, a_stalled_customer, at
 from tests.story import Story
 

@@ -7,11 +7,11 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+
 from engine.calendar import instant_of, zone
 from engine.pipeline.load import Origin, load
 from engine.pipeline.report import report
 from engine.reports.report import Asked
-
 from tests.builders import at
 from tests.inbox import Inbox
 from tests.story import ROOT, Story, quiet

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
+
 from engine.ledger import records as ledger_records
 from engine.pipeline.compact import compact
 from engine.pipeline.load import Loaded, Origin, load
 from engine.pipeline.plan import Planned, plan
 from engine.rulebook.python import Known
-
 from tests.builders import AZURE, at
 from tests.story import Story, quiet
 

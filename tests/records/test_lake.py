@@ -5,13 +5,13 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+
 from engine.calendar import HOUR
 from engine.ledger import records as ledger_records
 from engine.pipeline.compact import compact
 from engine.pipeline.system import System
 from engine.records.lake import DELTAS_MAX, Part
 from engine.rulebook.python import Known
-
 from tests.builders import AZURE, a_customer, a_record, a_stalled_customer, at
 from tests.story import Story, quiet
 
@@ -36,7 +36,10 @@ def files(story: Story) -> dict[str, int]:
 
 def test_the_tail_and_the_lake_say_the_same(story: Story) -> None:
     story.given(a_stalled_customer(), a_stalled_customer("midori", since="2026-03-25 10:00"), a_customer("shiro"))
-    story.given(a_record("hearing.guidance_start", value="4月20日", at="2026-03-25 10:00"), a_record("hearing.will", value="briefing、other", at="2026-03-25 10:00"))
+    story.given(
+        a_record("hearing.guidance_start", value="4月20日", at="2026-03-25 10:00"),
+        a_record("hearing.will", value="briefing、other", at="2026-03-25 10:00"),
+    )
     story.given(a_record("support.case_opened", key="c-1", at="2026-04-01 10:00"), a_record("support.case_opened", key="c-2", at="2026-04-01 10:00"))
     story.given(a_record("support.case_closed", key="c-1", at="2026-04-02 10:00"))
     in_the_tail = facts_of_all(story)

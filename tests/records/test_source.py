@@ -153,7 +153,8 @@ def test_where_rows_cannot_be_followed_there_is_no_line(stage: Stage) -> None:
 
 def test_a_star_gives_only_the_sources_own_columns(stage: Stage) -> None:
     staged, rows = stage(
-        {"s.csv": "account_id,event,occurred_at\nc1,product.login,2026-04-07\n,product.login,2026-04-07\n"}, sql="SELECT * FROM 's.csv' WHERE s.event <> ''"
+        {"s.csv": "account_id,event,occurred_at\nc1,product.login,2026-04-07\n,product.login,2026-04-07\n"},
+        sql="SELECT * FROM 's.csv' WHERE s.event <> ''",
     )
     assert [refusal.line for refusal in staged.refusals] == [3]
     assert len(rows) == 1

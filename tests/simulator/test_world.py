@@ -250,7 +250,7 @@ class TestTruth:
 
     def test_a_company_that_never_reacts_shows_no_effect_and_no_click(self, mailed: tuple[World, Path]) -> None:
         world, directory = mailed
-        deaf = {key for key, life in world._lives.items() if life.company.reaction == 0.0}  # noqa: SLF001 - hidden trait
+        deaf = {key for key, life in world._lives.items() if life.company.reaction == 0.0}
         effects = [effect for effect in world.truth() if effect.account_id in deaf]
         clicks = {r["company"] for r in rows(directory, "product.jsonl") if r["props"] == {"via": "mail"}}
         assert len(effects) > 1000
@@ -305,7 +305,7 @@ class TestTruth:
             pytest.param("2026-01-09 00:00", True, id="the day of delivery was day one"),
         ],
     )
-    def test_a_mail_is_settled_after_three_calendar_days(self, until: str, settled: bool) -> None:  # noqa: FBT001
+    def test_a_mail_is_settled_after_three_calendar_days(self, until: str, settled: bool) -> None:
         world = a_world()
         world.deliver(a_mail(1, at("2026-01-06 22:00")))
         world.advance(at(until))
@@ -319,16 +319,14 @@ class TestRefusals:
 
     def test_a_moment_without_zone_is_refused(self) -> None:
         with pytest.raises(ValueError, match="no time zone"):
-            a_world().advance(datetime(2026, 2, 1))  # noqa: DTZ001 - the fault under test
+            a_world().advance(datetime(2026, 2, 1))
 
     @pytest.mark.parametrize(
         ("mail", "fault"),
         [
             pytest.param(a_mail(999, at("2026-01-06 09:00")), "no company c000999", id="unknown company"),
             pytest.param(a_mail(300, at("2026-01-06 09:00")), "has applied by", id="not yet a customer"),
-            pytest.param(
-                Delivered("c000001", "u000002-1", "r", "s", at("2026-01-06 09:00")), "no contact", id="stranger"
-            ),
+            pytest.param(Delivered("c000001", "u000002-1", "r", "s", at("2026-01-06 09:00")), "no contact", id="stranger"),
             pytest.param(a_mail(1, at("2026-01-04 09:00")), "too late", id="already past"),
         ],
     )

@@ -62,7 +62,9 @@ def test_a_new_step_starts_the_count_afresh(story: Story, inbox: Inbox) -> None:
         pytest.param("{at_most: 1, per: account}", ["2026-04-28", "2026-05-01", "2026-05-07"], ["2026-04-28"], id="once for an account"),
         pytest.param("{at_most: 1, per: month}", ["2026-04-24", "2026-04-30", "2026-05-01"], ["2026-04-24", "2026-05-01"], id="once a month"),
         pytest.param("{at_most: 1, per: year}", ["2026-04-24", "2026-05-07"], ["2026-04-24"], id="once a year"),
-        pytest.param("{at_most: 2, after_days: 5, per: month}", ["2026-04-06", "2026-04-10", "2026-04-13"], ["2026-04-06", "2026-04-13"], id="five days apart"),
+        pytest.param(
+            "{at_most: 2, after_days: 5, per: month}", ["2026-04-06", "2026-04-10", "2026-04-13"], ["2026-04-06", "2026-04-13"], id="five days apart"
+        ),
     ],
 )
 def test_again(story: Story, again: str, days: list[str], won: list[str]) -> None:

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 
 from engine.pipeline import ops
 from engine.pipeline.dispatch import WAVE
-
 from tests.builders import a_stalled_customer
 from tests.inbox import Inbox
 from tests.story import ROOT, Story
 
-MAILS = int(os.environ.get("KILLED_WORKER_MAILS", "300"))
+MAILS = int(os.environ.get("KILLED_WORKER_MAILS", "200"))
 KILLS = int(os.environ.get("KILLED_WORKER_KILLS", "2"))
 PATIENCE_SECONDS = 30 + MAILS / 10
 
@@ -32,7 +31,19 @@ class Workers:
         self.minute += 1
         at = f"2026-04-07T09:{self.minute:02d}"
         self.story.heard(at.replace("T", " "))
-        command = [sys.executable, "-m", "engine.cli", "-w", str(ROOT), "--state", str(self.story.config.state_folder), "worker", "--at", at, *options]
+        command = [
+            sys.executable,
+            "-m",
+            "engine.cli",
+            "-w",
+            str(ROOT),
+            "--state",
+            str(self.story.config.state_folder),
+            "worker",
+            "--at",
+            at,
+            *options,
+        ]
         settings = {"BANSO_SMTP_URL": self.inbox.url, "BANSO_LEASE_SECONDS": "2", "BANSO_SWEEP_SECONDS": "1"}
         return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings})
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+
 from engine.pipeline.load import BULK_ROWS, Origin, load
 from engine.touches.touch import State
-
 from tests.builders import AZURE, a_record, a_stalled_customer, at
 from tests.inbox import Inbox
 from tests.story import Story, quiet
@@ -37,7 +37,12 @@ def test_a_second_run_of_a_night_says_so_and_keeps_the_first_runs_numbers(story:
     ("happened", "known", "states"),
     [
         pytest.param("2026-04-07 08:30", None, [("next-setting", "dropped", "no_longer_true")], id="finished before the mail went out"),
-        pytest.param("2026-04-06 18:00", "2026-04-07 08:30", [("next-setting", "dropped", "no_longer_true")], id="finished on the day before, told after the night"),
+        pytest.param(
+            "2026-04-06 18:00",
+            "2026-04-07 08:30",
+            [("next-setting", "dropped", "no_longer_true")],
+            id="finished on the day before, told after the night",
+        ),
         pytest.param("2026-04-07 08:30", "2026-04-07 09:30", [("next-setting", "sent", None)], id="told too late for the mail"),
     ],
 )
@@ -117,5 +122,7 @@ def test_the_mail_comes_back_as_a_record_and_is_seen_by_facts(story: Story) -> N
     assert story.facts("2026-04-13 23:59")["mails_7"] == 1
     assert story.facts("2026-04-14 00:00")["mails_7"] == 0
     with story.system.records() as records:
-        found = records.duck.execute("SELECT source, source_id, account_id, contact_id, occurred_at FROM records WHERE event = 'mail.sent'").fetchall()
+        found = records.duck.execute(
+            "SELECT source, source_id, account_id, contact_id, occurred_at FROM records WHERE event = 'mail.sent'"
+        ).fetchall()
     assert found == [("banso", f"{sent.id}:sent", AZURE, "tanaka", at("2026-04-07 09:00"))]

@@ -1,13 +1,13 @@
 """A night says the same before, while and after it runs: plan, a run interrupted and resumed, and explain of a night long past."""
 
 import pytest
+
 from engine.pipeline import nightly as night_of
 from engine.pipeline import ops
 from engine.pipeline.explain import explain
 from engine.pipeline.nightly import nightly
 from engine.pipeline.plan import plan
 from engine.records.record import Record
-
 from tests.builders import AZURE, a_customer, a_record, a_stalled_customer, at
 from tests.inbox import Inbox
 from tests.story import Story, quiet
@@ -41,12 +41,19 @@ def test_plan_says_what_the_night_will_do(story: Story) -> None:
     won: dict[str, list[str]] = {}
     for touch in story.touches():
         won.setdefault(touch.rule, []).append(touch.account_id)
-    assert {rule.rule_id: sorted(rule.winners) for rule in planned.rules if rule.winners} == {rule: sorted(accounts) for rule, accounts in won.items()}
+    assert {rule.rule_id: sorted(rule.winners) for rule in planned.rules if rule.winners} == {
+        rule: sorted(accounts) for rule, accounts in won.items()
+    }
     assert (planned.accounts, planned.won) == (night.accounts, night.won) == (30, len(story.touches()))
     for rule in planned.rules:
         counted = night.outcomes[rule.rule_id]
         gated_and_lost = sum(number for word, number in counted.items() if word not in {"match", "unknown", "won"})
-        assert (rule.matched, rule.unknown, rule.won, rule.gated + rule.lost) == (counted["match"], counted["unknown"], counted.get("won", 0), gated_and_lost)
+        assert (rule.matched, rule.unknown, rule.won, rule.gated + rule.lost) == (
+            counted["match"],
+            counted["unknown"],
+            counted.get("won", 0),
+            gated_and_lost,
+        )
     assert len(won) >= 3
 
 
@@ -89,7 +96,9 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small_batches")
 @pytest.mark.parametrize("after_batches", [0, 2])
-def test_a_night_interrupted_and_resumed_decides_what_an_uninterrupted_one_does(story: Story, tmp_path_factory: pytest.TempPathFactory, after_batches: int) -> None:
+def test_a_night_interrupted_and_resumed_decides_what_an_uninterrupted_one_does(
+    story: Story, tmp_path_factory: pytest.TempPathFactory, after_batches: int
+) -> None:
     whole = Story(tmp_path_factory.mktemp("whole"))
     for each in (story, whole):
         each.given(*a_crowd())

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.builders import a_contact, a_stalled_customer, at
+from engine.pipeline import ops
+from tests.builders import a_contact, a_record, a_stalled_customer, at
 from tests.inbox import CUT, Inbox
 from tests.story import Story
 
@@ -140,3 +141,30 @@ def test_a_relay_that_is_away_only_delays(planned: Story, inbox: Inbox) -> None:
     planned.restart()
     assert planned.dispatch("2026-04-07 10:00") == {"sent": 1}
     assert planned.touch().sent_at == at("2026-04-07 10:00")
+
+
+def test_a_mail_put_off_at_the_final_dot_is_still_under_way(planned: Story, inbox: Inbox) -> None:
+    """Nothing was sent, so no window is open; another mail for the goal waits all the same."""
+    inbox.answer_content(TANAKA, *[LATER] * 50)
+    planned.dispatch("2026-04-07 18:30")
+    planned.given(*(a_record("product.setting_error", at=f"2026-04-07 1{hour}:00") for hour in range(3)))
+    planned.nightly("2026-04-08 02:00")
+    assert planned.decisions()["support-guide"] == ("gated", "window_open", "under way: next-setting")
+
+
+def test_a_touch_of_which_nobody_can_tell_is_settled_by_a_person(planned: Story, inbox: Inbox) -> None:
+    inbox.answer_content(TANAKA, CUT)
+    planned.dispatch("2026-04-07 09:00")
+    (touch,) = planned.touches()
+    assert [ops.settle(planned.system, touch.id, was_sent=True) for _ in range(2)] == [True, False]
+    assert planned.touch().state == "sent"
+    assert planned.facts("2026-04-07 09:00")["mails_7"] == 1
+
+
+def test_a_mail_that_a_person_says_was_not_sent_goes_out_in_the_same_bytes(planned: Story, inbox: Inbox) -> None:
+    inbox.answer_content(TANAKA, CUT)
+    planned.dispatch("2026-04-07 09:00")
+    assert ops.settle(planned.system, planned.touch().id, was_sent=False)
+    planned.dispatch("2026-04-07 10:00")
+    assert planned.touch().state == "sent"
+    assert inbox.mails[0].body == inbox.mails[1].body

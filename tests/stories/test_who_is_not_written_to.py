@@ -219,7 +219,10 @@ def test_nobody_whose_guidance_starts_in_months_is_pushed(story: Story) -> None:
         pytest.param([], "abe@aozora.example.jp", id="nothing known: the smallest id"),
         pytest.param([a_record("product.login", contact="sato", at="2026-03-30 10:00")], "sato@aozora.example.jp", id="who logged in last"),
         pytest.param(
-            [*a_contact("tanaka", main=True, email=None, name=None, at="2026-03-05 10:00"), a_record("product.login", contact="sato", at="2026-03-30 10:00")],
+            [
+                *a_contact("tanaka", main=True, email=None, name=None, at="2026-03-05 10:00"),
+                a_record("product.login", contact="sato", at="2026-03-30 10:00"),
+            ],
             TANAKA,
             id="who was said to be the main one, before a login",
         ),

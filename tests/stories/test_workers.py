@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+
 from engine.calendar import SECOND
 from engine.ledger import touches as ledger_touches
 from engine.pipeline import ops
@@ -11,7 +12,6 @@ from engine.pipeline.dispatch import Worker, dispatch
 from engine.pipeline.sweep import sweep
 from engine.pipeline.system import System
 from engine.touches.touch import State, Touch
-
 from tests.builders import a_stalled_customer, at
 from tests.inbox import Inbox
 from tests.story import Story

@@ -30,7 +30,7 @@ STOP_SECONDS = 10
 
 def a_system(state: Path, *, workspace: Path = ROOT, ledger_url: str | None = None) -> System:
     config = Config(workspace=workspace, state=state, ledger_url=ledger_url)
-    return System(config, config.clock())
+    return System(config, config.clock(), look_seconds=0.0)
 
 
 def an_empty_port() -> int:
