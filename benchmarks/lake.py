@@ -7,7 +7,7 @@ import argparse
 import json
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,9 +81,11 @@ def lake_folder(accounts: int) -> Path:
 
 
 def ready_lake(accounts: int) -> Path:
-    """The lake of so many accounts, written first if it is not there yet."""
+    """The lake of so many accounts, written first if it is not there yet or if the product keeps something else of a file by now."""
     folder = lake_folder(accounts)
-    if not (folder / "manifest.json").is_file():
+    manifest = folder / "manifest.json"
+    kept = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else [{}]
+    if set(kept[0]) != {each.name for each in fields(Part)}:
         _write_lake(folder, accounts)
     return folder
 

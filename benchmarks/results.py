@@ -46,13 +46,15 @@ class Report:
 
 
 def ratio(value: Sample, base: Sample) -> str:
-    """How many times the base's median, and the medians' own word for it."""
+    """How many times the base's median."""
     return f"{value.median / base.median:.2f} ×"
 
 
 def publish(report: Report, folder: Path, date: str, packages: Sequence[str]) -> None:
     """Print the table and write it down."""
-    table = Table(*report.head, title=report.title)
+    table = Table(title=report.title)
+    for name in report.head:
+        table.add_column(name, overflow="fold")
     for row in report.rows:
         table.add_row(*row)
     console = Console()
