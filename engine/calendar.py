@@ -24,6 +24,11 @@ def day_of_date(value: date) -> int:
     return value.toordinal() - EPOCH
 
 
+def day_of_text(text: str) -> int:
+    """The day of a date written as 2026-04-07."""
+    return day_of_date(date.fromisoformat(text))
+
+
 def date_of_day(day: int) -> date:
     return date.fromordinal(day + EPOCH)
 

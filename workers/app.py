@@ -5,7 +5,7 @@ from typing import Any
 
 from celery import Celery
 
-from engine.channels import CHANNELS
+from engine.channels import DISPATCHED
 from engine.config import Config
 
 POLLING_SECONDS = 0.01  # of the broker without a server; its default of a second makes 10 messages a second
@@ -46,8 +46,8 @@ SETTINGS: dict[str, Any] = {
 
 
 def queues() -> tuple[str, ...]:
-    """One queue for each channel, so that a slow relay delays only its own."""
-    return tuple(CHANNELS)
+    """One queue for each channel that workers deliver, so that a slow relay delays only its own."""
+    return DISPATCHED
 
 
 def make_app(config: Config) -> Celery:

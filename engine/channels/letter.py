@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from engine.decision.recipient import Recipient
 from engine.facts.fold import Fold
@@ -59,8 +59,16 @@ class Transport(Protocol):
     def close(self) -> None: ...
 
 
+Delivery = Literal["relayed", "listed", "shown"]
+
+
 class Channel(Protocol):
-    """Writes letters for a workspace."""
+    """Writes letters for a workspace.
+
+    `delivery`: a worker relays it to a server, a worker lists it for people, or it waits until the customer is there to see it.
+    """
+
+    delivery: ClassVar[Delivery]
 
     def __init__(self, workspace: Workspace) -> None: ...
 

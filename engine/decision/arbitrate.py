@@ -1,46 +1,77 @@
 """From the rules that matched to one winner per lane, with a reason for every other."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Literal
 
-from engine.decision.gates import LOST, findings
+from engine.decision.draws import drawn
+from engine.decision.gates import LOST, RULE_HOLDOUT, findings
+from engine.decision.scarce import Allotter
 from engine.decision.standing import Candidate, Standing
-from engine.rulebook.spec import Lane
+from engine.rulebook.actions import LANES, Lane
 
-Outcome = Literal["won", "gated", "lost"]
+Outcome = Literal["won", "withheld", "gated", "lost"]
+Order = Mapping[Lane, Sequence[str]]
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of one rule that matched. `stopped_by` holds every gate that stopped it; `reason` is the first, or who won instead."""
+    """What became of one rule that matched. `stopped_by` holds every gate that stopped it; `reason` is the first, or who won instead.
+
+    `withheld`: it won, and is kept back so that sending can be compared with not sending. `place`: the scarce thing it takes.
+    """
 
     candidate: Candidate
     lane: Lane
     outcome: Outcome
-    reason: str | None
-    detail: str | None
-    stopped_by: Mapping[str, str]
+    reason: str | None = None
+    detail: str | None = None
+    stopped_by: Mapping[str, str] | None = None
+    place: str | None = None
 
 
-def decide(candidates: Sequence[Candidate], standing: Standing, order: Mapping[Lane, Sequence[str]]) -> list[Decision]:
-    """Judge all candidates of one account: gates first, then the highest in the written order wins its lane."""
-    decisions = []
-    winners: dict[Lane, str] = {}
-    for candidate in sorted(candidates, key=lambda each: _rank(each, order)):
-        lane = candidate.rule.do.lane
-        stopped_by = findings(candidate, standing)
-        if stopped_by:
-            reason, detail = next(iter(stopped_by.items()))
-            decisions.append(Decision(candidate, lane, "gated", reason, detail, stopped_by))
-        elif lane in winners:
-            decisions.append(Decision(candidate, lane, "lost", LOST, winners[lane], {}))
-        else:
-            winners[lane] = candidate.rule_id
-            decisions.append(Decision(candidate, lane, "won", None, None, {}))
+def decide(candidates: Sequence[Candidate], standing: Standing, allotter: Allotter) -> list[Decision]:
+    """Judge all candidates of one account, lane by lane: gates first, then the highest in the written order that gets what it needs."""
+    order = standing.workspace.order
+    decisions: list[Decision] = []
+    for lane, group in groupby(sorted(candidates, key=lambda each: _rank(each, order)), key=lambda each: each.rule.do.lane):
+        found = list(_decide_lane(lane, group, standing, allotter))
+        decisions += found
+        held = {held: each.candidate.rule_id for each in found if each.outcome == "won" for held in each.candidate.rule.do.held}
+        if held:
+            standing = replace(standing, holding={**held, **standing.holding})
     return decisions
 
 
-def _rank(candidate: Candidate, order: Mapping[Lane, Sequence[str]]) -> tuple[str, int]:
+def _decide_lane(lane: Lane, candidates: Iterator[Candidate], standing: Standing, allotter: Allotter) -> Iterator[Decision]:
+    """One winner, save in the internal lane, where everything happens."""
+    winner = None
+    for candidate in candidates:
+        stopped_by = findings(candidate, standing)
+        if stopped_by:
+            reason, detail = next(iter(stopped_by.items()))
+            yield Decision(candidate, lane, "gated", reason, detail, stopped_by)
+        elif winner is not None:
+            yield Decision(candidate, lane, "lost", LOST, winner)
+        else:
+            decision = _settled(candidate, lane, standing, allotter)
+            if decision.outcome in {"won", "withheld"} and lane != "internal":
+                winner = candidate.rule_id
+            yield decision
+
+
+def _settled(candidate: Candidate, lane: Lane, standing: Standing, allotter: Allotter) -> Decision:
+    """The highest candidate: withheld for comparison, refused for want of a place, or the winner."""
+    rule = candidate.rule
+    if rule.holdout and not rule.do.is_service and drawn(standing.account_id, rule.salt(candidate.rule_id, "rule"), rule.holdout.percent):
+        return Decision(candidate, lane, "withheld", RULE_HOLDOUT, f"{rule.holdout.percent}%")
+    given = allotter.allot(candidate, standing)
+    if given.reason is not None:
+        return Decision(candidate, lane, "gated", given.reason, given.detail, {given.reason: given.detail or ""})
+    return Decision(candidate, lane, "won", place=given.place)
+
+
+def _rank(candidate: Candidate, order: Order) -> tuple[int, int]:
     lane = candidate.rule.do.lane
-    return (lane, order[lane].index(candidate.rule_id))
+    return (LANES.index(lane), order[lane].index(candidate.rule_id))

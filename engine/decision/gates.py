@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from engine.calendar import date_of_day
+from engine.calendar import date_of_day, day_of_text
+from engine.decision.draws import drawn
 from engine.decision.standing import Candidate, Standing
+from engine.rulebook.actions import SendMail
+from engine.rulebook.compile import APPOINTMENT
 
 Gate = Callable[[Candidate, Standing], str | None]
+ADDRESSED = frozenset({"mail"})  # channels that need an address
+WEEK = 7
 
 
 def paused(candidate: Candidate, standing: Standing) -> str | None:
@@ -17,29 +22,55 @@ def paused(candidate: Candidate, standing: Standing) -> str | None:
 
 
 def excluded(candidate: Candidate, standing: Standing) -> str | None:
-    if standing.excluded_by_list:
+    """For every lane and for people too, save tasks in the CRM."""
+    if candidate.rule.do.channel == "crm":
+        return None
+    if standing.account_id in standing.workspace.excluded_accounts:
         return "list"
     return "never" if standing.answer.excluded is True else None
 
 
 def opted_out(candidate: Candidate, standing: Standing) -> str | None:
-    return _suppressed(standing, "opted_out")
+    return _suppressed(candidate, standing, "opted_out")
 
 
 def bounced(candidate: Candidate, standing: Standing) -> str | None:
     """A main contact without any address cannot be reached either."""
-    if standing.recipient is None or standing.recipient.address is None:
+    if candidate.rule.do.channel in ADDRESSED and (standing.recipient is None or standing.recipient.address is None):
         return "no address"
-    return _suppressed(standing, "bounced")
+    return _suppressed(candidate, standing, "bounced")
 
 
-def _suppressed(standing: Standing, kind: str) -> str | None:
+def _suppressed(candidate: Candidate, standing: Standing, kind: str) -> str | None:
     address = standing.recipient.address if standing.recipient else None
-    return kind if address is not None and kind in standing.suppressed.get(address.lower(), frozenset()) else None
+    if candidate.rule.do.channel not in ADDRESSED or address is None:
+        return None
+    return kind if kind in standing.suppressed.get(address.lower(), frozenset()) else None
+
+
+def holdout(candidate: Candidate, standing: Standing) -> str | None:
+    """Accounts that get no push and no popup at all, to compare with; never refused are help, service and answers."""
+    spec = standing.workspace.settings.holdout
+    if spec is None or candidate.rule.do.lane not in {"push", "pull"} or candidate.rule.do.is_service:
+        return None
+    return f"{spec.percent}%" if drawn(standing.account_id, "holdout", spec.percent) else None
 
 
 def stage(candidate: Candidate, standing: Standing) -> str | None:
-    return candidate.rule.stage if candidate.rule.stage != "share" else None
+    """Only `share` reaches everyone, and only as approved; `try` reaches whom it says, until its last day."""
+    rule = candidate.rule
+    if rule.stage == "share":
+        return "not approved" if candidate.rule_id in standing.unapproved else None
+    if rule.stage != "try" or rule.try_ is None:
+        return rule.stage
+    trial = rule.try_
+    if trial.until is not None and standing.today > day_of_text(trial.until):
+        return f"try until {trial.until}"
+    if trial.accounts_of is not None and standing.answer.columns.get(standing.workspace.settings.accounts_of or "") != trial.accounts_of:
+        return f"try: accounts of {trial.accounts_of}"
+    if trial.of is not None and standing.answer.columns.get(f"segment.{trial.of}") is not True:
+        return f"try: segment {trial.of}"
+    return None
 
 
 def again(candidate: Candidate, standing: Standing) -> str | None:
@@ -49,23 +80,69 @@ def again(candidate: Candidate, standing: Standing) -> str | None:
         return f"at_most {candidate.rule.again.at_most}"
     after = candidate.rule.again.after_days
     if earlier and after is not None:
-        newest = max(each.begun_day if each.begun_day is not None else each.decided_day for each in earlier)
+        newest = max(each.day for each in earlier)
         if standing.today - newest < after:
             return f"after {date_of_day(newest + after).isoformat()}"
     return None
 
 
+def appointment_ahead(candidate: Candidate, standing: Standing) -> str | None:
+    """Whoever has an appointment gets reminders only, and no call."""
+    do = candidate.rule.do
+    if do.lane not in {"human", "push"} or do.channel == "crm" or (isinstance(do, SendMail) and (do.reminder or do.urgent)):
+        return None
+    return "appointment" if standing.answer.columns.get(APPOINTMENT) is True else None
+
+
 def window_open(candidate: Candidate, standing: Standing) -> str | None:
     """No other push for the same goal while one is under way or its window is open; reaching the goal closes the window."""
-    for each in standing.touches:
+    if candidate.rule.do.lane != "push" or candidate.rule.do.is_urgent:
+        return None
+    for each in standing.active:
         if each.lane != "push" or each.goal != candidate.rule.goal:
             continue
         if each.begun_at is None or each.window_last_day is None:
             return f"under way: {each.rule}"
-        reached = standing.goal_reached_at(each.goal)
+        reached = standing.when(f"goal.{each.goal}")
         if standing.today <= each.window_last_day and (reached is None or reached < each.begun_at):
             return f"until {date_of_day(each.window_last_day).isoformat()}"
     return None
+
+
+def cap(candidate: Candidate, standing: Standing) -> str | None:
+    """A channel's limit for one account, in local days."""
+    do = candidate.rule.do
+    channel = standing.workspace.settings.channels[do.channel]
+    if do.is_urgent or do.answers or (channel.caps.per_day is None and channel.caps.per_7_days is None):
+        return None
+    today = standing.workspace.zone.day(candidate.due_at)
+    days = [each.day for each in standing.active if each.channel == do.channel]
+    for limit, span, words in ((channel.caps.per_day, 1, "per_day"), (channel.caps.per_7_days, WEEK, "per_7_days")):
+        if limit is not None and sum(abs(today - day) < span for day in days) >= limit:
+            return f"{words} {limit}"
+    return None
+
+
+def load(candidate: Candidate, standing: Standing) -> str | None:
+    """What the account felt lately over all channels, what is under way, and this one together."""
+    settings, do = standing.workspace.settings, candidate.rule.do
+    limit, own = settings.load_limit, settings.channels[do.channel].load
+    if limit is None or do.lane != "push" or not own or do.is_urgent or do.answers:
+        return None
+    felt = sum(channel.load * (standing.when(f"touched.{name}") or 0) for name, channel in settings.channels.items())
+    waiting = sum(settings.channels[each.channel].load for each in standing.active if not each.is_sent or standing.is_open(each))
+    total = felt + waiting + own
+    return f"{total} > {limit.points}" if total > limit.points else None
+
+
+def human_hold(candidate: Candidate, standing: Standing) -> str | None:
+    """While a person is at it, nothing else happens in the lanes that the task holds."""
+    lane = candidate.rule.do.lane
+    if candidate.rule.do.is_urgent:
+        return None
+    if lane in standing.holding:
+        return standing.holding[lane]
+    return next((each.rule for each in standing.active if lane in each.hold and standing.is_open(each)), None)
 
 
 def past_deadline(candidate: Candidate, standing: Standing) -> str | None:
@@ -77,15 +154,20 @@ GATES: Mapping[str, Gate] = {
     "excluded": excluded,
     "opted_out": opted_out,
     "bounced": bounced,
+    "holdout": holdout,
     "stage": stage,
     "again": again,
+    "appointment_ahead": appointment_ahead,
     "window_open": window_open,
+    "cap": cap,
+    "load": load,
+    "human_hold": human_hold,
     "past_deadline": past_deadline,
 }
-LOST = "lost_to"
+NO_SEAT, TEAM_FULL, LOST, RULE_HOLDOUT = "no_seat", "team_full", "lost_to", "rule_holdout"
 NO_LONGER_TRUE = "no_longer_true"
 EXPIRED = "expired"
-REASONS = (*GATES, LOST, NO_LONGER_TRUE, EXPIRED)
+REASONS = (*GATES, NO_SEAT, TEAM_FULL, LOST, RULE_HOLDOUT, NO_LONGER_TRUE, EXPIRED)
 
 
 def findings(candidate: Candidate, standing: Standing) -> dict[str, str]:

@@ -17,6 +17,9 @@ class Recipient:
     role: str | None
 
 
+NOBODY = Recipient("", None, None, None)  # what is written to a company of which no person is known
+
+
 def main_contact(fold: Fold) -> Recipient | None:
     """The contact last said to be the main one, else the one who logged in last, else the one with the smallest id."""
     known = set(fold.contacts) | set(fold.logins)

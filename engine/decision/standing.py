@@ -1,13 +1,14 @@
 """What the decision knows of one account beside its facts: pauses, suppressions and the touches it already had."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from engine.calendar import Zone
 from engine.decision.recipient import Recipient
+from engine.rulebook.actions import Lane
 from engine.rulebook.python import Answer
-from engine.rulebook.spec import Lane, RuleSpec
+from engine.rulebook.spec import RuleSpec
+from engine.workspace.model import Workspace
 
 Scope = Literal["all", "channel", "rule", "account"]
 
@@ -24,40 +25,66 @@ class Pause:
 
 @dataclass(frozen=True)
 class PastTouch:
-    """A touch that counts: live (pending to unknown) or sent."""
+    """A touch that counts: live (pending to unknown), sent, or withheld for comparison, which counts for `again` alone.
+
+    `day`: the local day it was begun, or is meant to. A task holds the lanes in `hold` until `hold_until`, a local day, or its outcome.
+    """
 
     id: str
     rule: str
     per_value: str
-    goal: str
+    goal: str | None
     lane: Lane
-    decided_day: int
+    channel: str
+    day: int
     begun_at: int | None  # when it was sent, or when handing it over began; None while it waits
-    begun_day: int | None
     window_last_day: int | None
+    is_sent: bool = False
+    is_withheld: bool = False
+    hold: tuple[Lane, ...] = ()
+    hold_until: int | None = None
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One account at the instant of a decision."""
+    """One account at the instant of a decision.
+
+    `holding`: lanes that a task won in this very decision holds. `present`: the person who is on the screen right now.
+    """
 
     account_id: str
     instant: int
-    zone: Zone
+    workspace: Workspace
     answer: Answer
     recipient: Recipient | None
-    pauses: Sequence[Pause]
-    suppressed: Mapping[str, frozenset[str]]  # address -> kinds
-    excluded_by_list: bool
-    touches: Sequence[PastTouch]
+    pauses: Sequence[Pause] = ()
+    suppressed: Mapping[str, frozenset[str]] = field(default_factory=dict)  # address -> kinds
+    unapproved: frozenset[str] = frozenset()  # rules whose content nobody approved for everyone
+    touches: Sequence[PastTouch] = ()
+    holding: Mapping[Lane, str] = field(default_factory=dict)
+    present: Recipient | None = None
 
     @property
     def today(self) -> int:
-        return self.zone.day(self.instant)
+        return self.workspace.zone.day(self.instant)
 
-    def goal_reached_at(self, goal: str) -> int | None:
-        reached = self.answer.columns.get(f"goal.{goal}")
-        return reached if isinstance(reached, int) else None
+    @property
+    def active(self) -> list[PastTouch]:
+        """The touches that reached the customer or still may."""
+        return [each for each in self.touches if not each.is_withheld]
+
+    def when(self, column: str) -> int | None:
+        """The instant that a column tells, such as `goal.talked` or `outcome.call`."""
+        found = self.answer.columns.get(column)
+        return found if isinstance(found, int) else None
+
+    def is_open(self, touch: PastTouch) -> bool:
+        """Whether a task still waits: its due day has not passed and neither its outcome nor its goal came since."""
+        if touch.hold_until is None or self.today > touch.hold_until:
+            return False
+        since = touch.begun_at if touch.begun_at is not None else self.instant
+        ends = [self.when(f"outcome.{touch.channel}"), self.when(f"goal.{touch.goal}") if touch.goal else None]
+        return not any(end is not None and end >= since for end in ends)
 
 
 @dataclass(frozen=True)
@@ -71,8 +98,9 @@ class Candidate:
     deadline: int
 
     def same_key(self, standing: Standing) -> list[PastTouch]:
-        """The touches of this rule under the same value of `per`."""
-        return [each for each in standing.touches if each.rule == self.rule_id and each.per_value == self.per_value]
+        """The touches of this rule, also under its earlier ids, for the same value of `per`."""
+        ids = {self.rule_id, *self.rule.was}
+        return [each for each in standing.touches if each.rule in ids and each.per_value == self.per_value]
 
     def ordinal(self, standing: Standing) -> int:
         return len(self.same_key(standing)) + 1

@@ -22,6 +22,11 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+def form_of(raw: object) -> str:
+    """Tag of a union whose branches differ in form: in brackets, as no key of a file can be."""
+    return "<map>" if isinstance(raw, dict | BaseModel) else "<list>" if isinstance(raw, list) else "<text>"
+
+
 @dataclass(frozen=True)
 class FactType:
     """What values a fact can take; `values` maps each id of an enum or tags fact to its label."""

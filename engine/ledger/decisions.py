@@ -87,6 +87,11 @@ def decided_accounts(connection: Connection, slot: str, accounts: Iterable[str])
     return set(connection.scalars(wanted))
 
 
+def decided_in(connection: Connection, slot: str) -> set[str]:
+    """Every account that the slot has judged."""
+    return set(connection.scalars(select(decisions.c.account_id).where(decisions.c.slot == slot).distinct()))
+
+
 def count_outcomes(connection: Connection, slot: str) -> list[tuple[str, str, int]]:
     """(rule, reason or outcome, accounts) of everything a slot decided, however many attempts it took."""
     word = func.coalesce(decisions.c.reason, decisions.c.outcome)

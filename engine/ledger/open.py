@@ -15,6 +15,8 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from engine.errors import refuse
 
+__all__ = ["Connection", "Ledger", "StoreError", "open_ledger", "reachable", "sqlite_version"]  # whoever hands a transaction on names its type by us
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30  # the wait for SQLite's write lock is not a queue; five seconds were too thin when measured
 StoreError = SQLAlchemyError  # whatever the store may raise, for loops that must outlive it

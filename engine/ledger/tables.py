@@ -171,7 +171,7 @@ touches = Table(
     Column("ordinal", Integer, nullable=False),
     Column("lane", String(10), nullable=False),
     Column("channel", String(20), nullable=False),
-    Column("goal", String(63), nullable=False),
+    Column("goal", String(63)),
     Column("slot", String(80), nullable=False),
     Column("rule_set", String(64), nullable=False),
     Column("decided_at", Instant, nullable=False),
@@ -190,11 +190,40 @@ touches = Table(
     Column("begun_at", Instant),
     Column("sent_at", Instant),
     Column("window_last_day", BigInteger),
+    Column("variant", String(63)),
+    Column("place", Text),
+    Column("hold", Text, nullable=False, server_default=text("''")),
+    Column("hold_until", BigInteger),
     Column("arrival", BigInteger, nullable=False),
     Column("fold", Text, nullable=False),
     Index("uq_touches_key", "account_id", "rule", "per_value", "ordinal", unique=True, sqlite_where=LIVE_KEY, postgresql_where=LIVE_KEY),
     Index("ix_touches_state", "state", "due_at"),
     Index("ix_touches_account", "account_id", "decided_at"),
+)
+
+# Who allowed a rule to reach everyone: the rule's content by hash, so that an edited rule must be allowed again.
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("rule", String(63), primary_key=True),
+    Column("content", String(64), primary_key=True),
+    Column("by", String(63), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("accounts", BigInteger, nullable=False),  # how many it would have reached that night
+)
+
+# Trigger rules that look again after a while: `after: 60m`.
+dues = Table(
+    "dues",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("account_id", Text, nullable=False),
+    Column("contact_id", Text),
+    Column("rule", String(63), nullable=False),
+    Column("record", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("done_at", Instant),
+    Index("ix_dues_waiting", "due_at", sqlite_where=text("done_at IS NULL"), postgresql_where=text("done_at IS NULL")),
 )
 
 # The very bytes that went out, so that a resend is the same message and a timeline can show it.

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, and_, func, or_, select, update
 
 from engine.ledger.instants import insert
-from engine.ledger.tables import decisions, messages, touches
-from engine.touches.touch import COUNTED, State, Touch
+from engine.ledger.tables import decisions, messages, slots, touches
+from engine.touches.touch import COUNTED, LIVE, State, Touch
 
 COLUMNS = tuple(Touch.__dataclass_fields__)
 
@@ -47,9 +47,9 @@ def _touch(row: RowMapping) -> Touch:
     return Touch(**{**values, "state": State(row["state"])})
 
 
-def due_ids(connection: Connection, now: int, rung_before: int, limit: int) -> list[tuple[str, str]]:
-    """(id, channel) of pending touches that are due and were not rung for lately."""
-    waiting = and_(touches.c.state == State.PENDING, touches.c.due_at <= now)
+def due_ids(connection: Connection, now: int, rung_before: int, limit: int, channels: Sequence[str]) -> list[tuple[str, str]]:
+    """(id, channel) of pending touches of these channels that are due and were not rung for lately."""
+    waiting = and_(touches.c.state == State.PENDING, touches.c.due_at <= now, touches.c.channel.in_(channels))
     quiet = or_(touches.c.rung_at.is_(None), touches.c.rung_at < rung_before)
     wanted = select(touches.c.id, touches.c.channel).where(waiting, quiet).order_by(touches.c.due_at, touches.c.id).limit(limit)
     return [(row.id, row.channel) for row in connection.execute(wanted)]
@@ -128,6 +128,33 @@ def expire_overdue(connection: Connection, now: int) -> int:
     """Pending touches past their deadline are never sent late."""
     overdue = and_(touches.c.state == State.PENDING, touches.c.deadline < now)
     return connection.execute(update(touches).where(overdue).values(state=State.EXPIRED, reason="expired")).rowcount
+
+
+def places_taken(connection: Connection, today: int) -> dict[str, int]:
+    """Scarce place → touches that hold it: live ones, and sent ones whose window is open."""
+    holding = or_(touches.c.state.in_(list(LIVE)), and_(touches.c.state == State.SENT, touches.c.window_last_day >= today))
+    rows = connection.execute(select(touches.c.place, func.count()).where(touches.c.place.is_not(None), holding).group_by(touches.c.place))
+    return dict(rows.all())
+
+
+def touches_by_rule(connection: Connection, rules: Sequence[str]) -> dict[str, int]:
+    """How many touches of each rule are live or were sent, ever."""
+    counted = and_(touches.c.rule.in_(rules), touches.c.state.in_(list(LIVE | {State.SENT})))
+    return _counted(connection, select(touches.c.rule, func.count()).where(counted).group_by(touches.c.rule))
+
+
+def made_in_slot(connection: Connection, slot: str) -> dict[str, int]:
+    """How many touches of each rule one run made, without those withheld."""
+    made = and_(touches.c.slot == slot, touches.c.state != State.WITHHELD)
+    return _counted(connection, select(touches.c.rule, func.count()).where(made).group_by(touches.c.rule))
+
+
+def made_by_night(connection: Connection, rule: str, job: str, since: str, before: str) -> dict[str, int]:
+    """Date → touches of the rule that the night made, for each finished night from `since` until before `before`; nights without any too."""
+    nights = select(slots.c.slot).where(slots.c.job == job, slots.c.slot >= since, slots.c.slot < before, slots.c.finished_at.is_not(None))
+    made = and_(touches.c.rule == rule, touches.c.slot >= f"{job}/{since}", touches.c.slot < f"{job}/{before}", touches.c.state != State.WITHHELD)
+    counted = _counted(connection, select(touches.c.slot, func.count()).where(made).group_by(touches.c.slot))
+    return {night: counted.get(f"{job}/{night}", 0) for night in connection.scalars(nights)}
 
 
 def count_states(connection: Connection) -> dict[str, int]:

@@ -16,9 +16,11 @@ from engine.calendar import HOUR, MINUTE, SECOND
 from engine.channels import CHANNELS
 from engine.channels.letter import Channel, Letter, Occasion, Reply, Transport, Unwritable
 from engine.channels.mail.transport import open_transport
+from engine.channels.note import ListTransport
 from engine.clock import monotonic_seconds
-from engine.decision.gates import EXPIRED, NO_LONGER_TRUE, findings
-from engine.decision.recipient import main_contact
+from engine.decision.candidates import IN_HOURS
+from engine.decision.gates import ADDRESSED, EXPIRED, NO_LONGER_TRUE, findings
+from engine.decision.recipient import NOBODY, main_contact
 from engine.decision.standing import Candidate, Standing
 from engine.facts.fold import Fold, fold_records, parse
 from engine.ledger import holds
@@ -26,7 +28,7 @@ from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import StoreError
 from engine.pipeline.evaluate import Judged, needs_of, stale_at
-from engine.pipeline.nightly import read_standings
+from engine.pipeline.standings import read_standings
 from engine.pipeline.system import System
 from engine.records.lake import read_accounts
 from engine.records.record import Record, bucket_of
@@ -49,7 +51,7 @@ class Worker:
     system: System
     name: str
     in_hand: set[str] = field(default_factory=set)
-    _transports: list[Transport] = field(default_factory=list)
+    _transports: dict[tuple[str, int], Transport] = field(default_factory=dict)
     _channels: dict[tuple[str, str], Channel] = field(default_factory=dict)
     _stale: tuple[int, frozenset[str]] | None = None
 
@@ -59,11 +61,13 @@ class Worker:
             self._stale = (now, stale_at(self.system, workspace, now))
         return self._stale[1]
 
-    def transport(self, index: int) -> Transport:
-        while len(self._transports) <= index:
+    def transport(self, channel: str, index: int) -> Transport:
+        """The index-th connection of a channel: to its server, or none where listing is all there is to do."""
+        if (channel, index) not in self._transports:
             config = self.system.config
-            self._transports.append(open_transport(config.smtp_url, config.state_folder / "outbox"))
-        return self._transports[index]
+            relayed = CHANNELS[channel].delivery == "relayed"
+            self._transports[channel, index] = open_transport(config.smtp_url, config.state_folder / "outbox") if relayed else ListTransport()
+        return self._transports[channel, index]
 
     def channel(self, workspace: Workspace, name: str) -> Channel:
         key = (workspace.hash, name)
@@ -76,7 +80,7 @@ class Worker:
         return self.system.config.lease_seconds * SECOND
 
     def close(self) -> None:
-        for transport in self._transports:
+        for transport in self._transports.values():
             transport.close()
         self._transports.clear()
 
@@ -150,13 +154,14 @@ def _renew(worker: Worker) -> None:
 def _send_wave(worker: Worker, wave: Sequence[Touch]) -> Iterator[str]:
     offered: list[tuple[Verdict, Transport]] = []
     for index, verdict in enumerate(_recheck(worker, wave)):
-        reply = worker.transport(index).offer(verdict.letter) if verdict.letter else None
+        transport = worker.transport(verdict.touch.channel, index)
+        reply = transport.offer(verdict.letter) if verdict.letter else None
         if verdict.letter is None:
             yield _end(worker, verdict.touch, State.CLAIMED, verdict.change)
         elif reply is not None:
             yield _end(worker, verdict.touch, State.CLAIMED, _change(worker, verdict.touch, reply), reply)
         else:
-            offered.append((verdict, worker.transport(index)))
+            offered.append((verdict, transport))
     sending = _begin_sending(worker, [verdict for verdict, _ in offered])
     for verdict, transport in offered:
         if verdict.touch.id in sending and verdict.letter is not None:
@@ -214,7 +219,7 @@ def _stopped(workspace: Workspace, touch: Touch, standing: Standing, now: int) -
     rule = workspace.rules.get(touch.rule)
     if rule is None or standing.answer.rules.get(touch.rule) is not True:
         return {"state": State.DROPPED, "reason": NO_LONGER_TRUE}
-    allowed = workspace.hours.next_allowed(now)
+    allowed = workspace.hours.next_allowed(now) if rule.do.lane in IN_HOURS else now
     if allowed > now:
         return {"state": State.PENDING, "due_at": allowed}
     candidate = Candidate(touch.rule, rule, touch.per_value, now, touch.deadline)
@@ -229,17 +234,17 @@ def _stopped(workspace: Workspace, touch: Touch, standing: Standing, now: int) -
 
 def _written(worker: Worker, workspace: Workspace, touch: Touch, judged: Judged, now: int, kept: bytes | None) -> Verdict:
     """Render the letter; an attempt that was already written once to the same address goes out in the very same bytes."""
-    recipient = main_contact(judged.fold)
-    if recipient is None or recipient.address is None:
+    recipient = main_contact(judged.fold) or NOBODY
+    if recipient.address is None and touch.channel in ADDRESSED:
         return Verdict(touch, change={"state": State.DROPPED, "reason": "bounced: no address"})
     occasion = Occasion(touch, judged.answer, judged.fold, recipient, now)
     try:
         letter = worker.channel(workspace, touch.channel).write(occasion)
     except Unwritable as problem:
         return Verdict(touch, change={"state": State.FAILED, "reason": f"render: {problem}"})
-    if kept is not None and touch.address == letter.address:
+    if kept is not None and touch.address == (letter.address or None):
         letter = replace(letter, body=kept)
-    return Verdict(replace(touch, contact_id=recipient.contact_id, address=letter.address), letter)
+    return Verdict(replace(touch, contact_id=recipient.contact_id or None, address=letter.address or None), letter)
 
 
 # --- commits ----------------------------------------------------------------------------------------------------------
@@ -304,6 +309,11 @@ def _end(worker: Worker, touch: Touch, came_from: State, change: Mapping[str, An
 
 
 def outcome_record(touch: Touch, state: str, now: int) -> Record:
-    """What banso did comes back into the log like everything else: mail.sent, mail.failed, mail.unknown."""
+    """What banso did comes back into the log like everything else: mail.sent, mail.failed, mail.unknown, call.listed.
+
+    Its number says how many days the touch is valid, since a rule may differ from its channel.
+    """
+    word = "listed" if state == State.SENT and CHANNELS[touch.channel].delivery == "listed" else state
     said = json.dumps({"touch": touch.id, "rule": touch.rule, "goal": touch.goal, "per": touch.per_value}, ensure_ascii=False)
-    return Record("banso", f"{touch.id}:{state}", touch.account_id, now, 0, touch.contact_id, event=f"{touch.channel}.{state}", properties=said)
+    mark = {"event": f"{touch.channel}.{word}", "number": touch.valid_days, "properties": said}
+    return Record("banso", f"{touch.id}:{state}", touch.account_id, now, 0, touch.contact_id, **mark)  # type: ignore[arg-type]  # named above

@@ -18,11 +18,12 @@ from engine.workspace.model import Workspace, microseconds_of
 
 @dataclass(frozen=True)
 class Judged:
-    """One account's fold and answer at an instant."""
+    """One account's fold and answer at an instant. `arrival`: the newest tail row there was when its records were read."""
 
     account_id: str
     fold: Fold
     answer: Answer
+    arrival: int = 0
 
 
 def needs_of(plan: Plan) -> Needs:
@@ -74,13 +75,13 @@ def judge_accounts(
     judged = {}
     for account, found in read_accounts(records.duck, accounts).items():
         fold = fold_records(found, instant, needs, workspace.zone)
-        judged[account] = Judged(account, fold, evaluator.answer(fold, instant, stale))
+        judged[account] = Judged(account, fold, evaluator.answer(fold, instant, stale), records.snapshot.arrival)
     return judged
 
 
-def judge_one(system: System, account: str, instant: int) -> tuple[Judged, Workspace, frozenset[str]]:
-    """One account at an instant, from its bucket and its tail rows only."""
+def judge_one(system: System, account: str, instant: int, *, exact: bool = False) -> tuple[Judged, Workspace, frozenset[str]]:
+    """One account at an instant, from its bucket and its tail rows only; `exact` where a touch is to keep the fold."""
     workspace = system.workspace
     stale = stale_at(system, workspace, instant)
-    with system.records([bucket_of(account)], [account]) as records:
+    with system.records([bucket_of(account)], [account], exact=exact) as records:
         return judge_accounts(system, workspace, records, [account], instant, stale)[account], workspace, stale

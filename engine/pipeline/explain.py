@@ -7,14 +7,16 @@ from engine.channels import CHANNELS
 from engine.channels.letter import Occasion
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import candidate_of
-from engine.decision.recipient import Recipient, main_contact
+from engine.decision.recipient import NOBODY, main_contact
+from engine.decision.scarce import Stock
 from engine.decision.standing import Standing
 from engine.errors import refuse
 from engine.facts.fold import dump
 from engine.ledger import decisions as ledger_decisions
 from engine.ledger import touches as ledger_touches
 from engine.pipeline.evaluate import Judged, judge_one
-from engine.pipeline.nightly import JOB, read_standings
+from engine.pipeline.nightly import JOB
+from engine.pipeline.standings import read_standings, read_stock
 from engine.pipeline.system import System
 from engine.records.lake import read_accounts
 from engine.records.record import Record, bucket_of
@@ -109,8 +111,9 @@ def _decide(system: System, workspace: Workspace, judged: Judged, instant: int) 
     matched = [rule for rule, verdict in judged.answer.rules.items() if verdict is True]
     with system.ledger.read() as connection:
         standing = read_standings(connection, workspace, [judged], instant, before=instant)[judged.account_id]
-    candidates = [candidate_of(workspace, rule, dict(judged.answer.columns), instant) for rule in matched]
-    return decide(candidates, standing, workspace.order)
+        stock = read_stock(connection, workspace, instant)
+    candidates = [candidate_of(workspace, rule, judged.answer.columns, instant) for rule in matched]
+    return decide(candidates, standing, stock)
 
 
 def _as_stored(seen: RuleSeen, stored: Mapping[str, Stored]) -> RuleSeen:
@@ -235,18 +238,18 @@ def preview(system: System, rule_id: str, account: str, instant: int) -> Mapping
         raise refuse("E641", rule_id, name=rule_id, known=tuple(workspace.rules))
     rule = workspace.rules[rule_id]
     touch = _imagined(workspace, rule_id, rule, judged, instant)
-    recipient = main_contact(judged.fold) or Recipient("", None, None, None)
+    recipient = main_contact(judged.fold) or NOBODY
     parts = CHANNELS[rule.do.channel](workspace).preview(Occasion(touch, judged.answer, judged.fold, recipient, instant))
     return {"to": recipient.address or "", **parts}
 
 
 def _imagined(workspace: Workspace, rule_id: str, rule: RuleSpec, judged: Judged, instant: int) -> Touch:
     """The touch there would be if the rule won."""
-    candidate = candidate_of(workspace, rule_id, dict(judged.answer.columns), instant)
-    recipient = main_contact(judged.fold)
-    standing = Standing(judged.account_id, instant, workspace.zone, judged.answer, recipient, (), {}, False, ())
-    won = Decision(candidate, rule.do.lane, "won", None, None, {})
-    return plan_touch(won, standing, workspace, RunOccasion("preview", 0, dump(judged.fold)))
+    candidate = candidate_of(workspace, rule_id, judged.answer.columns, instant)
+    standing = Standing(judged.account_id, instant, workspace, judged.answer, main_contact(judged.fold))
+    given = Stock(workspace).allot(candidate, standing)
+    won = Decision(candidate, rule.do.lane, "won", place=given.place)
+    return plan_touch(won, standing, RunOccasion("preview", 0, dump(judged.fold)))
 
 
 def sent_message(system: System, touch_id: str) -> bytes | None:

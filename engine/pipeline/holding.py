@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from secrets import token_hex
 from threading import Event, Thread
 
-from sqlalchemy import Connection
-
 from engine.calendar import SECOND
 from engine.errors import refuse
 from engine.ledger import leases
-from engine.ledger.open import StoreError
+from engine.ledger.open import Connection, StoreError
 from engine.pipeline.system import System
 
 log = logging.getLogger("banso.lease")

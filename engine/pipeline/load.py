@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from sqlalchemy import Connection
 
 from engine.clock import monotonic_seconds
 from engine.errors import refuse
 from engine.ledger import instants
 from engine.ledger import records as ledger_records
+from engine.ledger.open import Connection
 from engine.ledger.records import LoadRow
 from engine.pipeline.derived import derived_hash
 from engine.pipeline.holding import Held, hold_lease

@@ -2,33 +2,36 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
 
-from sqlalchemy import Connection
-
-from engine.calendar import date_of_day
+from engine.calendar import DAY, date_of_day, day_of_text
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import candidate_of
-from engine.decision.recipient import main_contact
-from engine.decision.standing import PastTouch, Pause, Standing
+from engine.decision.scarce import Granted
+from engine.decision.standing import Pause, Standing
 from engine.errors import BansoError
-from engine.facts.fold import dump
+from engine.facts.fold import Fold, dump
+from engine.ledger import approvals, holds
 from engine.ledger import decisions as ledger_decisions
-from engine.ledger import holds
 from engine.ledger import touches as ledger_touches
 from engine.ledger.decisions import Slot
+from engine.ledger.open import Connection
 from engine.pipeline.compact import compact
-from engine.pipeline.evaluate import Judged, bind, judge_accounts, judge_all, stale_at
+from engine.pipeline.evaluate import judge_accounts, stale_at
+from engine.pipeline.grants import grant
 from engine.pipeline.load import Progress
-from engine.pipeline.system import Records, System
-from engine.rulebook.statement import Question, rule_column
+from engine.pipeline.matched import Asked, Matched, ask
+from engine.pipeline.standings import read_stock, standings_of
+from engine.pipeline.system import System
 from engine.touches.plan import Occasion, plan_touch
-from engine.touches.touch import Touch
+from engine.touches.touch import State, Touch
 from engine.workspace.model import Workspace
 
+MAKES_A_TOUCH = frozenset({"won", "withheld"})
+BRAKE_DAYS, FEW_NIGHTS = 30, 7
 JOB = "nightly"
-BATCH = 1_000
 LAKE_HELD = "E621"
 
 
@@ -44,6 +47,7 @@ class Night:
     outcomes: Mapping[str, Mapping[str, int]]  # rule -> reason or outcome -> accounts
     already_done: bool
     touches: tuple[str, ...]
+    braked: Sequence[str] = ()
 
 
 def nightly(system: System, instant: int, progress: Progress) -> Night:
@@ -54,23 +58,23 @@ def nightly(system: System, instant: int, progress: Progress) -> Night:
     if slot.finished_at is not None:
         return _night(slot, slot.summary or {}, already_done=True, touches=())
     stale = stale_at(system, workspace, slot.instant)
-    counts: dict[str, Counter[str]] = {rule: Counter() for rule in workspace.rules}
     made: list[str] = []
     with system.records(exact=True) as records:
-        bound = bind(workspace, records, slot.instant, stale)
-        judge_all(records, workspace, Question(), bound, "night")
-        accounts, matched = totals(records, workspace, counts)
-        done = 0
-        for batch in batches(records, workspace):
-            progress(workspace.settings.workspace.label, done, matched)
-            made += _decide_batch(system, workspace, records, slot, batch, stale)
+        run = Run(system, slot, ask(workspace, records, slot.instant, stale), stale)
+        counted, granted, done = run.asked.counted(), run.granted(), 0
+        for batch in run.asked.batches():
+            progress(workspace.settings.workspace.label, done, counted.matched)
+            made += _decide_batch(run, batch, granted)
             done += len(batch)
-        progress("", matched, matched)
+        progress("", counted.matched, counted.matched)
+    braked = brake(system, workspace, slot)
+    counts = {rule: Counter({"match": match, "unknown": unknown}) for rule, (match, unknown) in counted.rules.items()}
     with system.ledger.write() as connection:
         for rule, word, number in ledger_decisions.count_outcomes(connection, slot.key):
             counts.setdefault(rule, Counter())[word] = number
         won = sum(found["won"] for found in counts.values())
-        summary = {"accounts": accounts, "matched": matched, "won": won, "outcomes": {rule: dict(found) for rule, found in counts.items()}}
+        outcomes = {rule: dict(found) for rule, found in counts.items()}
+        summary = {"accounts": counted.accounts, "matched": counted.matched, "won": won, "outcomes": outcomes, "braked": braked}
         ledger_decisions.finish_slot(connection, slot, system.clock.now(), summary)
     return _night(slot, summary, already_done=False, touches=tuple(made))
 
@@ -86,7 +90,8 @@ def _compact_first(system: System) -> None:
 
 def _night(slot: Slot, summary: Mapping[str, object], *, already_done: bool, touches: tuple[str, ...]) -> Night:
     values = {name: summary.get(name, 0) for name in ("accounts", "matched", "won")}
-    return Night(slot=slot.slot, instant=slot.instant, outcomes=summary.get("outcomes", {}), already_done=already_done, touches=touches, **values)  # type: ignore[arg-type]  # our own JSON
+    told = {"outcomes": summary.get("outcomes", {}), "braked": summary.get("braked", ())}
+    return Night(slot=slot.slot, instant=slot.instant, already_done=already_done, touches=touches, **values, **told)  # type: ignore[arg-type]  # our own JSON
 
 
 def _open(system: System, workspace: Workspace, instant: int) -> Slot:
@@ -96,114 +101,106 @@ def _open(system: System, workspace: Workspace, instant: int) -> Slot:
         return ledger_decisions.open_slot(connection, JOB, date, instant, workspace.hash, system.clock.now())
 
 
-def _any_match(workspace: Workspace) -> str:
-    return " OR ".join(f'"{rule_column(rule)}"' for rule in workspace.rules) or "false"
-
-
-def totals(records: Records, workspace: Workspace, counts: dict[str, Counter[str]]) -> tuple[int, int]:
-    """Accounts in all and with a match; matched and unknown for each rule go into `counts`."""
-    parts = [f'count(*) FILTER (WHERE "{rule_column(rule)}"), count(*) FILTER (WHERE "{rule_column(rule)}" IS NULL)' for rule in workspace.rules]
-    row = records.duck.execute(f"SELECT count(*), count(*) FILTER (WHERE {_any_match(workspace)}), {', '.join(parts)} FROM night").fetchone() or ()
-    for index, rule in enumerate(workspace.rules):
-        counts[rule].update({"match": row[2 + 2 * index], "unknown": row[3 + 2 * index]})
-    return row[0], row[1]
-
-
-def batches(records: Records, workspace: Workspace) -> Iterator[list[tuple[str, list[str]]]]:
-    """(account, rules that matched) in batches, in order of account."""
-    flags = ", ".join(f'"{rule_column(rule)}"' for rule in workspace.rules)
-    rows = records.duck.execute(f"SELECT account_id, {flags} FROM night WHERE {_any_match(workspace)} ORDER BY account_id").fetchall()
-    for start in range(0, len(rows), BATCH):
-        yield [(account, [rule for rule, hit in zip(workspace.rules, hits, strict=True) if hit]) for account, *hits in rows[start : start + BATCH]]
-
-
-def _decide_batch(
-    system: System,
-    workspace: Workspace,
-    records: Records,
-    slot: Slot,
-    batch: Sequence[tuple[str, list[str]]],
-    stale: frozenset[str],
-) -> list[str]:
-    accounts = [account for account, _ in batch]
-    judged = judge_accounts(system, workspace, records, accounts, slot.instant, stale)
-    with system.ledger.write() as connection:
+def _decide_batch(run: "Run", batch: Sequence[Matched], granted: Granted) -> list[str]:
+    workspace, slot = run.asked.workspace, run.slot
+    with run.system.ledger.write() as connection:
         ledger_decisions.one_decider(connection)
-        done = ledger_decisions.decided_accounts(connection, slot.key, accounts)
-        standings = read_standings(connection, workspace, [judged[account] for account in accounts if account not in done], slot.instant)
+        done = ledger_decisions.decided_accounts(connection, slot.key, [each.account_id for each in batch])
+        open_ones = [each for each in batch if each.account_id not in done]
+        standings = standings_of(connection, workspace, open_ones, slot.instant)
+        judged = [
+            (standing, decision) for each, standing in zip(open_ones, standings, strict=True) for decision in run.decide(each, standing, granted)
+        ]
+        folds = run.folds([standing.account_id for standing, decision in judged if decision.outcome in MAKES_A_TOUCH])
         rows, touches = [], []
-        for account, rules in batch:
-            if account in done:
-                continue
-            standing = standings[account]
-            candidates = [candidate_of(workspace, rule, dict(standing.answer.columns), slot.instant) for rule in rules]
-            for decision in decide(candidates, standing, workspace.order):
-                touch = _touch(decision, standing, workspace, Occasion(slot.key, records.snapshot.arrival, ""), judged[account])
-                rows.append(_row(decision, standing, slot, workspace, touch))
-                touches += [touch] if touch else []
+        for standing, decision in judged:
+            touch = _touch(decision, standing, run, folds)
+            rows.append(decision_row(decision, standing, slot.key, touch))
+            touches += [touch] if touch else []
         ledger_decisions.add_decisions(connection, rows)
         ledger_touches.add_touches(connection, touches)
-    return [touch.id for touch in touches]
+    return [touch.id for touch in touches if touch.state is State.PENDING]
 
 
-def _touch(decision: Decision, standing: Standing, workspace: Workspace, occasion: Occasion, judged: Judged) -> Touch | None:
-    if decision.outcome != "won":
+def _touch(decision: Decision, standing: Standing, run: "Run", folds: Mapping[str, Fold]) -> Touch | None:
+    if decision.outcome not in MAKES_A_TOUCH:
         return None
-    return plan_touch(decision, standing, workspace, replace(occasion, fold=dump(judged.fold)))
+    return plan_touch(decision, standing, Occasion(run.slot.key, run.asked.records.snapshot.arrival, dump(folds[standing.account_id])))
 
 
-def _row(decision: Decision, standing: Standing, slot: Slot, workspace: Workspace, touch: Touch | None) -> dict[str, object]:
+@dataclass(frozen=True)
+class Run:
+    """One night under way."""
+
+    system: System
+    slot: Slot
+    asked: Asked
+    stale: frozenset[str]
+
+    def decide(self, matched: Matched, standing: Standing, granted: Granted) -> list[Decision]:
+        candidates = [candidate_of(self.asked.workspace, rule, matched.answer.columns, self.slot.instant) for rule in matched.rules]
+        return decide(candidates, standing, granted)
+
+    def folds(self, accounts: Sequence[str]) -> dict[str, Fold]:
+        """The folds of accounts that get a touch, which its re-check starts from."""
+        wanted = sorted(set(accounts))
+        judged = judge_accounts(self.system, self.asked.workspace, self.asked.records, wanted, self.slot.instant, self.stale) if wanted else {}
+        return {account: each.fold for account, each in judged.items()}
+
+    def granted(self) -> Granted:
+        """What is scarce, given out in its order; read outside of any transaction, as the stock changes only through deciders."""
+        workspace = self.asked.workspace
+        with self.system.ledger.read() as connection:
+            stock = read_stock(connection, workspace, self.slot.instant)
+            done = frozenset(ledger_decisions.decided_in(connection, self.slot.key))
+
+        def standings(batch: Sequence[Matched]) -> list[Standing]:
+            with self.system.ledger.read() as connection:
+                return standings_of(connection, workspace, batch, self.slot.instant)
+
+        return grant(self.asked, stock, standings, done)
+
+
+def brake(system: System, workspace: Workspace, slot: Slot) -> list[str]:
+    """Stop every rule that would touch far more accounts than usual, until a person looked. Returns the rules stopped."""
+    spec = workspace.settings.brake
+    if spec is None:
+        return []
+    stopped = []
+    with system.ledger.write() as connection:
+        for rule, made in ledger_touches.made_in_slot(connection, slot.key).items():
+            usual = usual_night(connection, workspace, rule, slot)
+            if made >= spec.at_least and made > spec.times * usual:
+                until = slot.instant + BRAKE_DAYS * DAY
+                holds.add_pause(connection, Pause("rule", rule, f"brake: {made} > {spec.times} x {usual}", until), "banso", slot.instant)
+                stopped.append(rule)
+    return stopped
+
+
+def usual_night(connection: Connection, workspace: Workspace, rule: str, slot: Slot) -> int:
+    """The median of the last four weeks' nights of the same kind of day; with fewer than seven, the count confirmed at its approval."""
+    day = workspace.zone.day(slot.instant)
+    nights = ledger_touches.made_by_night(connection, rule, JOB, date_of_day(day - 28).isoformat(), slot.slot)
+    after_closure = not workspace.business.is_open(day - 1)
+    alike = [number for date, number in nights.items() if (not workspace.business.is_open(day_of_text(date) - 1)) == after_closure]
+    if len(nights) < FEW_NIGHTS:
+        confirmed = approvals.approvals_of(connection, rule)
+        return int(confirmed[0]["accounts"]) if confirmed else max(nights.values(), default=0)
+    return round(median(alike)) if alike else 0
+
+
+def decision_row(decision: Decision, standing: Standing, slot: str, touch: Touch | None) -> dict[str, object]:
+    """A decision as the ledger keeps it."""
     return {
-        "slot": slot.key,
+        "slot": slot,
         "account_id": standing.account_id,
         "rule": decision.candidate.rule_id,
         "lane": decision.lane,
-        "decided_at": slot.instant,
+        "decided_at": standing.instant,
         "outcome": decision.outcome,
         "reason": decision.reason,
         "detail": decision.detail,
-        "trace": json.dumps(dict(decision.stopped_by), ensure_ascii=False),
-        "rule_set": workspace.hash,
+        "trace": json.dumps(dict(decision.stopped_by or {}), ensure_ascii=False),
+        "rule_set": standing.workspace.hash,
         "touch_id": touch.id if touch else None,
     }
-
-
-def read_standings(
-    connection: Connection, workspace: Workspace, judged: Sequence[Judged], instant: int, *, before: int | None = None
-) -> dict[str, Standing]:
-    """What the gates need of each account; with `before`, only touches decided before that instant, as a past night saw them."""
-    accounts = [each.account_id for each in judged]
-    recipients = {each.account_id: main_contact(each.fold) for each in judged}
-    addresses = [recipient.address for recipient in recipients.values() if recipient is not None and recipient.address is not None]
-    suppressed = holds.suppressed_at(connection, addresses, instant)
-    pauses: list[Pause] = holds.pauses_at(connection, instant)
-    counted = ledger_touches.counted_touches(connection, accounts)
-    return {
-        each.account_id: Standing(
-            account_id=each.account_id,
-            instant=instant,
-            zone=workspace.zone,
-            answer=each.answer,
-            recipient=recipients[each.account_id],
-            pauses=pauses,
-            suppressed=suppressed,
-            excluded_by_list=each.account_id in workspace.excluded_accounts,
-            touches=[past_touch(touch, workspace) for touch in counted.get(each.account_id, []) if before is None or touch.decided_at < before],
-        )
-        for each in judged
-    }
-
-
-def past_touch(touch: Touch, workspace: Workspace) -> PastTouch:
-    """A touch as the gates see it."""
-    return PastTouch(
-        id=touch.id,
-        rule=touch.rule,
-        per_value=touch.per_value,
-        goal=touch.goal,
-        lane=touch.lane,
-        decided_day=workspace.zone.day(touch.decided_at),
-        begun_at=touch.begun_at,
-        begun_day=workspace.zone.day(touch.begun_at) if touch.begun_at is not None else None,
-        window_last_day=touch.window_last_day,
-    )

@@ -1,16 +1,19 @@
 """plan: what a night at an instant would do, without doing it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import candidate_of
-from engine.pipeline.evaluate import bind, judge_accounts, judge_all, stale_at
+from engine.decision.standing import Standing
+from engine.pipeline.evaluate import stale_at
+from engine.pipeline.grants import grant
 from engine.pipeline.load import Progress
-from engine.pipeline.nightly import batches, read_standings, totals
-from engine.pipeline.system import Records, System
-from engine.rulebook.statement import Question
+from engine.pipeline.matched import BATCH, Asked, Counted, Matched, ask, nightly_rules
+from engine.pipeline.standings import read_stock, standings_of
+from engine.pipeline.system import System
+from engine.rulebook.actions import LANES
 from engine.workspace.model import Workspace
 
 
@@ -63,7 +66,7 @@ class _Tally:
         if decision.outcome == "won":
             self.winners.append(account)
             self.due_at = decision.candidate.due_at
-        elif decision.outcome == "gated":
+        elif decision.outcome in {"gated", "withheld"}:
             self.reasons[f"{decision.reason}"] += 1
         else:
             self.reasons[f"{decision.reason}:{decision.detail}"] += 1
@@ -73,52 +76,51 @@ def plan(system: System, instant: int, progress: Progress) -> Planned:
     """Judge every account as `nightly` would and count; nothing is written and nobody is touched."""
     workspace = system.workspace
     stale = stale_at(system, workspace, instant)
-    counts: dict[str, Counter[str]] = {rule: Counter() for rule in workspace.rules}
-    tallies = {rule: _Tally(Counter(), Counter(), []) for rule in workspace.rules}
+    tallies = {rule: _Tally(Counter(), Counter(), []) for rule in nightly_rules(workspace)}
     with system.records() as records:
-        judge_all(records, workspace, Question(), bind(workspace, records, instant, stale), "night")
-        accounts, matched = totals(records, workspace, counts)
-        done = 0
-        for batch in batches(records, workspace):
-            progress("plan", done, matched)
-            _tally(system, workspace, records, batch, instant, stale, tallies)
-            done += len(batch)
-        progress("", matched, matched)
+        asked = ask(workspace, records, instant, stale)
+        counted = asked.counted()
+        for done, (account, decisions) in enumerate(decide_all(system, asked)):
+            if done % BATCH == 0:
+                progress("plan", done, counted.matched)
+            for decision in decisions:
+                tallies[decision.candidate.rule_id].add(account, decision)
+        progress("", counted.matched, counted.matched)
         row = records.duck.execute("SELECT max(occurred_at) FROM records WHERE occurred_at <= ? AND known_at <= ?", [instant, instant]).fetchone()
-    rules = [_planned(workspace, rule, counts[rule], tallies[rule]) for lane in workspace.order.values() for rule in lane]
-    return Planned(instant, workspace.hash, accounts, row[0] if row else None, stale, rules)
+    rules = [_planned(workspace, rule, counted, tallies[rule]) for lane in LANES for rule in workspace.order[lane] if rule in tallies]
+    return Planned(instant, workspace.hash, counted.accounts, row[0] if row else None, stale, rules)
 
 
-def _tally(
-    system: System,
-    workspace: Workspace,
-    records: Records,
-    batch: Sequence[tuple[str, list[str]]],
-    instant: int,
-    stale: frozenset[str],
-    tallies: Mapping[str, _Tally],
-) -> None:
-    judged = judge_accounts(system, workspace, records, [account for account, _ in batch], instant, stale)
+def decide_all(system: System, asked: Asked) -> Iterator[tuple[str, list[Decision]]]:
+    """Each matched account with its decisions, as a night at that instant would make them."""
+    workspace = asked.workspace
+
+    def standings(batch: Sequence[Matched]) -> list[Standing]:
+        with system.ledger.read() as connection:
+            return standings_of(connection, workspace, batch, asked.instant)
+
     with system.ledger.read() as connection:
-        standings = read_standings(connection, workspace, list(judged.values()), instant)
-    for account, rules in batch:
-        candidates = [candidate_of(workspace, rule, dict(judged[account].answer.columns), instant) for rule in rules]
-        for decision in decide(candidates, standings[account], workspace.order):
-            tallies[decision.candidate.rule_id].add(account, decision)
+        stock = read_stock(connection, workspace, asked.instant)
+    granted = grant(asked, stock, standings)
+    for batch in asked.batches():
+        for matched, standing in zip(batch, standings(batch), strict=True):
+            candidates = [candidate_of(workspace, rule, matched.answer.columns, asked.instant) for rule in matched.rules]
+            yield matched.account_id, decide(candidates, standing, granted)
 
 
-def _planned(workspace: Workspace, rule_id: str, counted: Counter[str], tally: _Tally) -> RulePlanned:
+def _planned(workspace: Workspace, rule_id: str, counted: Counted, tally: _Tally) -> RulePlanned:
     rule = workspace.rules[rule_id]
     reason, number = next(iter(tally.reasons.most_common(1)), (None, 0))
-    if counted["unknown"] > number:
-        reason, number = "unknown", counted["unknown"]
+    match, unknown = counted.rules[rule_id]
+    if unknown > number:
+        reason, number = "unknown", unknown
     return RulePlanned(
         lane=rule.do.lane,
         rule_id=rule_id,
         title=rule.title,
         stage=rule.stage,
-        matched=counted["match"],
-        unknown=counted["unknown"],
+        matched=match,
+        unknown=unknown,
         gated=tally.outcomes["gated"],
         lost=tally.outcomes["lost"],
         won=tally.outcomes["won"],

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from engine.calendar import SECOND
+from engine.channels import DISPATCHED
 from engine.ledger import touches as ledger_touches
+from engine.pipeline.realtime import judge_dues
 from engine.pipeline.system import System
 
 CHUNK = 50  # ids in one message: a message costs far more than an id
@@ -16,24 +18,26 @@ Ring = Callable[[str, list[str]], None]
 
 @dataclass(frozen=True)
 class Swept:
-    """What a sweep found: touches rung for, freed from dead workers, become unknown, expired."""
+    """What a sweep found: touches rung for, freed from dead workers, become unknown, expired; rows of `after:` that were judged."""
 
     rung: int
     released: int
     unknown: int
     expired: int
+    judged: int = 0
 
 
 def sweep(system: System, ring: Ring) -> Swept:
     """Free what dead workers held, expire what is too late, and ring for what is due. `ring` is best effort."""
     now = system.clock.now()
+    judged = judge_dues(system)
     with system.ledger.write() as connection:
         freed: Mapping[str, int] = ledger_touches.release_expired(connection, now)
         expired = ledger_touches.expire_overdue(connection, now)
-        due = ledger_touches.due_ids(connection, now, now - RING_AGAIN, RING_MAX)
+        due = ledger_touches.due_ids(connection, now, now - RING_AGAIN, RING_MAX, DISPATCHED)
         ledger_touches.mark_rung(connection, [touch for touch, _ in due], now)
     for channel in sorted({channel for _, channel in due}):
         ids = [touch for touch, of in due if of == channel]
         for start in range(0, len(ids), CHUNK):
             ring(channel, ids[start : start + CHUNK])
-    return Swept(len(due), freed["released"], freed["unknown"], expired)
+    return Swept(len(due), freed["released"], freed["unknown"], expired, judged)

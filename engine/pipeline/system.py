@@ -17,7 +17,8 @@ from engine.ledger import records as ledger_records
 from engine.ledger.open import Ledger, open_ledger
 from engine.records.lake import DuckSettings, attach, connect, tail_table
 from engine.rulebook.python import Evaluator, compile_python
-from engine.workspace.load import content_hash, load_workspace
+from engine.workspace.content import content_hash
+from engine.workspace.load import load_workspace
 from engine.workspace.model import Workspace
 
 

@@ -13,6 +13,7 @@ from engine.rulebook.spec import RuleSpec
 
 Report = Callable[[str, Path, Mapping[str, object]], None]
 AUTOMATIC = ("next_step", "stalled_days", "done")
+APPOINTMENT = "appointment.ahead"  # whether the account has an appointment ahead of it
 PER_PERIOD = ("account", "month", "year")
 
 
@@ -26,6 +27,8 @@ class Written:
     goals: Mapping[str, Literal["next_step"] | Sequence[str]]
     rules: Mapping[str, RuleSpec]
     never: Sequence[object]
+    appointment: Sequence[object]
+    counted: Mapping[str, Value]  # columns that the gates read beside the facts
     sources: Mapping[str, str]  # prefix of event or field -> source
     labels: Mapping[str, str]  # labels of the automatic facts
 
@@ -101,9 +104,9 @@ class Compiler:
     def _add(self, name: str) -> None:
         kind, _, rest = name.partition(".")
         if kind == "goal":
-            self._keep(name, self._goal_reached(self.written.goals[rest]), truth=False)
+            self.keep(name, self._goal_reached(self.written.goals[rest]), truth=False)
         elif kind == "segment":
-            self._keep(name, lower_all(self.written.segments[rest], ("segments", rest, "when"), self), truth=True)
+            self.keep(name, lower_all(self.written.segments[rest], ("segments", rest, "when"), self), truth=True)
         elif kind in {"at", "done", "passed"} and rest:
             self._add_step(kind, rest)
         elif name in AUTOMATIC:
@@ -122,15 +125,15 @@ class Compiler:
     def _add_step(self, kind: str, step: str) -> None:
         route = self.written.route
         if kind == "at":
-            self._keep(f"at.{step}", route.first_at(step), truth=False)
+            self.keep(f"at.{step}", route.first_at(step), truth=False)
         elif kind == "done":
             self.resolve(f"at.{step}", ())
-            self._keep(f"done.{step}", route.is_done(step, self), truth=True)
+            self.keep(f"done.{step}", route.is_done(step, self), truth=True)
         else:
             self.resolve(f"done.{step}", ())
             raw = route.steps[step].needed_when
             parts = [lower_all(raw, ("steps", step, "needed_when"), self)] if raw else []
-            self._keep(f"passed.{step}", route.passed(step, route.needed(step, parts)), truth=True)
+            self.keep(f"passed.{step}", route.passed(step, route.needed(step, parts)), truth=True)
 
     def _add_automatic(self, name: str) -> None:
         route, label = self.written.route, self.written.labels[name]
@@ -144,12 +147,12 @@ class Compiler:
         if name == "next_step":
             for step in route.steps:
                 self.resolve(f"passed.{step}", ())
-            self._keep(name, route.next_step(), truth=False)
+            self.keep(name, route.next_step(), truth=False)
             self.facts[name] = Fact(name, label, FactType("enum", {**values, COMPLETE: self.written.labels[COMPLETE]}), "", events)
             return
         self.resolve("next_step", ())
-        self._keep("stalled_since", route.stalled_since(self), truth=False)
-        self._keep(name, route.stalled_days(), truth=False)
+        self.keep("stalled_since", route.stalled_since(self), truth=False)
+        self.keep(name, route.stalled_days(), truth=False)
         self.facts[name] = Fact(name, label, FactType("number"), "days", events)
 
     def _add_fact(self, name: str, spec: FactSpec) -> None:
@@ -162,10 +165,11 @@ class Compiler:
                 continue
             self.resolve(other, ("facts", name))
         node = spec.lower(self)
-        self._keep(name, node, truth=False)
+        self.keep(name, node, truth=False)
         self.facts[name] = Fact(name, spec.label, spec.result(self), spec.unit, spec.events_read())
 
-    def _keep(self, name: str, node: Node, *, truth: bool) -> None:
+    def keep(self, name: str, node: Node, *, truth: bool = False) -> None:
+        """Make a node a column under a name."""
         self.columns[name] = Column(name, node, truth, self._all_sources(node))
 
     def _all_sources(self, node: Node) -> tuple[str, ...]:
@@ -186,7 +190,10 @@ def compile_plan(written: Written, report: Report) -> Plan:
         compiler.resolve(f"segment.{segment}", ("segments", segment))
     for goal in written.goals:
         compiler.resolve(f"goal.{goal}", ("goals", goal))
+    for name, node in written.counted.items():
+        compiler.keep(name, node)
     rules = {rule_id: _rule(rule_id, rule, compiler) for rule_id, rule in written.rules.items()}
+    compiler.keep(APPOINTMENT, lower_any(written.appointment, ("appointment",), compiler), truth=True)
     closed = written.route.closed()
     never = lower_any(written.never, ("never",), compiler)
     excluded = Any((never, closed)) if closed is not None else never

@@ -62,9 +62,10 @@ class Plan:
                 pending += names_read(by_name[name].node)
         return tuple(column for column in self.columns if column.name in found)
 
-    def for_rules(self) -> tuple[Column, ...]:
-        """The columns that the rules and the excluded gate need."""
-        truths = [*(rule.matches for rule in self.rules.values()), self.excluded]
+    def for_rules(self, rules: Iterable[str] | None = None) -> tuple[Column, ...]:
+        """The columns that these rules (default all) and the excluded gate need."""
+        wanted = self.rules if rules is None else rules
+        truths = [*(self.rules[rule].matches for rule in wanted), self.excluded]
         return self.needed(name for truth in truths for name in names_read(truth))
 
     def accumulators(self, columns: Iterable[Column]) -> list[Accumulator]:

@@ -1,16 +1,18 @@
-"""A rule as written in YAML: when / unless / do / goal / again."""
+"""A rule as written in YAML: when / unless / do / goal / again, and how far it has been tried."""
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
-from engine.facts.spec import Name, Strict
+from engine.facts.open_items import Duration
+from engine.facts.spec import EventName, Name, Strict, form_of
+from engine.rulebook.actions import LANES, Do, Lane, TemplateRef
+
+__all__ = ["LANES", "Again", "Lane", "Reflect", "RuleId", "RuleSpec", "Stage", "TemplateRef", "Trigger", "Try", "Why"]
 
 RuleId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
-TemplateRef = Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9-]*$")]
-Stage = Literal["plan", "share"]
-Lane = Literal["push"]
-LANES: tuple[Lane, ...] = ("push",)
+Date = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+Stage = Literal["plan", "try", "reflect", "share", "stopped"]
 
 
 class Why(Strict):
@@ -18,40 +20,6 @@ class Why(Strict):
 
     who: str
     benefit: str
-
-
-class LeadTo(Strict):
-    """Where the one link of a touch leads: exactly one of the keys."""
-
-    setting: Literal["next_step"] | None = None
-    article: str | None = None
-    support: Name | None = None
-
-
-class Do(Strict):
-    """The one action. Windows stand per channel and may be written here where the measure differs."""
-
-    send: Name
-    from_: Name = Field(alias="from")
-    template: TemplateRef | dict[str, str]
-    lead_to: LeadTo
-    not_after: Name | None = None
-    valid_days: Annotated[int, Field(ge=1, le=90)] | None = None
-    send_within_days: Annotated[int, Field(ge=1, le=90)] | None = None
-
-    @property
-    def channel(self) -> str:
-        return self.send
-
-    @property
-    def lane(self) -> Lane:
-        return "push"
-
-    def templates(self) -> list[str]:
-        """Every template the rule may use."""
-        if isinstance(self.template, str):
-            return [self.template]
-        return [template for case, template in self.template.items() if case != "by"]
 
 
 class Again(Strict):
@@ -62,14 +30,69 @@ class Again(Strict):
     per: Name = "account"
 
 
+class Trigger(Strict):
+    """A record that makes us look: its properties may be asked for here and nowhere else; `after` is elapsed time."""
+
+    event: EventName
+    where: dict[str, str | int | bool] = {}
+    after: Duration | None = None
+
+
+Triggers = Annotated[
+    Annotated[Literal["nightly"], Tag("<text>")] | Annotated[Trigger, Tag("<map>")] | Annotated[list[Trigger], Tag("<list>")], Discriminator(form_of)
+]
+
+
+class Try(Strict):
+    """Whom a rule on trial may reach: the accounts of one person, or a fixed random sample (of a segment); never more than `at_most`."""
+
+    accounts_of: Name | None = None
+    sample: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    of: Name | None = None
+    at_most: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    until: Date | None = None
+
+
+class Reflect(Strict):
+    """What came of the trial, and what was learned."""
+
+    result: str
+    learned: str
+
+
+class Holdout(Strict):
+    """So many percent of the winners get nothing, so that sending can be compared with not sending."""
+
+    percent: Annotated[int, Field(ge=1, le=50)]
+
+
 class RuleSpec(Strict):
+    """`was`: earlier ids, whose touches, salts and credit go on; `human_ok`: why a step for people is left to a mail all the same."""
+
     title: str
-    why: Why
+    why: Why | None = None
     stage: Stage
+    try_: Try | None = Field(default=None, alias="try")
+    reflect: Reflect | None = None
+    learned: str | None = None
     owner: Name
-    trigger: Literal["nightly"] = "nightly"
+    was: list[RuleId] = []
+    trigger: Triggers = "nightly"
     when: Annotated[list[object], Field(min_length=1)]
     unless: list[object] = []
     do: Do
-    goal: Name
+    goal: Name | None = None
     again: Again = Again()
+    holdout: Holdout | None = None
+    human_ok: str | None = None
+
+    @property
+    def triggers(self) -> list[Trigger]:
+        """The records that make the rule be judged; none for a nightly rule."""
+        if isinstance(self.trigger, str):
+            return []
+        return self.trigger if isinstance(self.trigger, list) else [self.trigger]
+
+    def salt(self, rule_id: str, purpose: str) -> str:
+        """The salt of the rule's random draws; a renamed rule keeps its first name's."""
+        return f"{purpose}:{self.was[0] if self.was else rule_id}"

@@ -17,11 +17,16 @@ RECORD_COLUMNS = ("account_id", "contact_id", "source", "source_id", "event", "f
 
 @dataclass(frozen=True)
 class Question:
-    """What a statement is asked for: names of columns, and whether every rule's truth is wanted."""
+    """What a statement is asked for: names of columns, and the truth of which rules: all, some, or none."""
 
     columns: tuple[str, ...] = ()
-    rules: bool = True
+    rules: bool | tuple[str, ...] = True
     unit: Unit = "account"
+
+    def rules_of(self, plan: Plan) -> tuple[str, ...]:
+        if isinstance(self.rules, tuple):
+            return self.rules
+        return tuple(plan.rules) if self.rules else ()
 
 
 def rule_column(rule_id: str) -> str:
@@ -34,8 +39,8 @@ EXCLUDED = "excluded"
 def statement(plan: Plan, question: Question, bound: Bound) -> exp.Select:
     """SELECT with one row a unit that has any visible record: the unit, the wanted columns, and each rule's truth."""
     roots = set(question.columns)
-    if question.rules:
-        roots.update(each.name for each in plan.for_rules())
+    if question.rules is not False:
+        roots.update(each.name for each in plan.for_rules(question.rules_of(plan)))
     columns = plan.needed(roots)
     accumulators = plan.accumulators(columns)
     fold = {each: f"_{index}" for index, each in enumerate(accumulators)}  # no fact is called so: names begin with a letter
@@ -69,8 +74,8 @@ def levels(columns: Iterable[Column]) -> list[list[Column]]:
 def _result(plan: Plan, question: Question, renderer: Renderer, keys: Sequence[str]) -> exp.Select:
     parts: list[exp.Expr] = [column(key) for key in keys]
     parts += [column(name) for name in question.columns]
-    if question.rules:
-        parts += [alias(renderer.truth(rule.matches), rule_column(rule_id)) for rule_id, rule in plan.rules.items()]
+    if question.rules is not False:
+        parts += [alias(renderer.truth(plan.rules[rule_id].matches), rule_column(rule_id)) for rule_id in question.rules_of(plan)]
         parts.append(alias(renderer.truth(plan.excluded), EXCLUDED))
     return exp.select(*parts)
 

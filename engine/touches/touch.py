@@ -8,7 +8,10 @@ from engine.rulebook.spec import Lane
 
 
 class State(StrEnum):
-    """Where a touch is in its life. `unknown`: the receiving server may or may not have taken it."""
+    """Where a touch is in its life.
+
+    `unknown`: the receiving server may or may not have taken it. `withheld`: kept back for comparison, with the window it would have had.
+    """
 
     PENDING = "pending"
     CLAIMED = "claimed"
@@ -18,11 +21,12 @@ class State(StrEnum):
     UNKNOWN = "unknown"
     EXPIRED = "expired"
     DROPPED = "dropped"
+    WITHHELD = "withheld"
 
 
 LIVE = frozenset({State.PENDING, State.CLAIMED, State.SENDING, State.UNKNOWN})
-COUNTED = LIVE | {State.SENT}  # what counts for `again` and holds a window open
-ENDED = frozenset({State.SENT, State.FAILED, State.EXPIRED, State.DROPPED})
+COUNTED = LIVE | {State.SENT, State.WITHHELD}  # what counts for `again`
+ENDED = frozenset({State.SENT, State.FAILED, State.EXPIRED, State.DROPPED, State.WITHHELD})
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Touch:
     ordinal: int
     lane: Lane
     channel: str
-    goal: str
+    goal: str | None
     slot: str
     rule_set: str
     decided_at: int
@@ -55,6 +59,10 @@ class Touch:
     sent_at: int | None = None
     window_last_day: int | None = None
     reply: str | None = None
+    variant: str | None = None
+    place: str | None = None  # the scarce thing it takes
+    hold: str = ""  # lanes a task holds, joined by blanks
+    hold_until: int | None = None  # local day by the end of which a task is to be done
 
 
 def touch_id(account_id: str, rule: str, per_value: str, ordinal: int, slot: str) -> str:

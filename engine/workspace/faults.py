@@ -8,10 +8,11 @@ from pathlib import Path as FilePath
 from types import UnionType
 from typing import Annotated, Union, cast, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from engine.errors import Fault, Place
+from engine.rulebook.actions import ACTIONS
 from engine.workspace.tree import Node, Path, decoded
 
 NUMBERS = {"int_type", "int_parsing", "int_from_float"}
@@ -143,8 +144,8 @@ class Faults:
                 self.add("E309", self.place(path), key=name, value=given, example=example_of(context))
             case "greater_than_equal" | "less_than_equal":
                 self.add("E304", self.place(path), key=name, value=given, limit=context.get("ge", context.get("le")))
-            case "table_without_else":
-                self.add("E306", self.place(path))
+            case "table_without_else" | "union_tag_not_found":
+                self._add_shapeless(kind, path, given)
             case "too_short":
                 self.add("E110", self.place(path), key=name)
             case _ if kind in NUMBERS:
@@ -152,6 +153,15 @@ class Faults:
             case _:
                 kind = kind.removesuffix("_type")
                 self.add("E310", self.place(path), key=name, value=given, wanted=KINDS.get(kind, kind))
+
+    def _add_shapeless(self, kind: str, path: Path, given: object) -> None:
+        """A table without a last row, or an action that none of the known keys names."""
+        if kind == "table_without_else":
+            self.add("E306", self.place(path))
+            return
+        written = tuple(str(key) for key in given) if isinstance(given, dict) else ()
+        near = next((close for key in written if (close := nearest(key, ACTIONS))), None)
+        self.add("E129", self.place(path), near=near, known=tuple(ACTIONS))
 
 
 def example_of(context: Mapping[str, object]) -> str:
@@ -173,8 +183,27 @@ def _child(node: Node | None, part: str | int) -> Node | None:
 def keys_at(annotation: object, location: Iterable[str | int]) -> tuple[str, ...]:
     """The keys a model allows at a location, for "did you mean"."""
     for part in location:
+        if is_tag(part):
+            annotation = next((option for option in _tagged(annotation) if part in _tags(option)), annotation)
+            continue
         annotation = next((inner for option in _options(annotation) if (inner := _step(option, part)) is not None), annotation)
     return tuple(key for option in _options(annotation) for key in _fields(option))
+
+
+def is_tag(part: str | int) -> bool:
+    """Whether a part of pydantic's location names a branch of a union and no key of the file."""
+    return isinstance(part, str) and part.startswith("<")
+
+
+def _tagged(annotation: object) -> tuple[object, ...]:
+    """The branches of a tagged union, each with its tag."""
+    if get_origin(annotation) in {Union, UnionType}:
+        return tuple(option for each in get_args(annotation) for option in (_tagged(each) or (each,)))
+    return _tagged(get_args(annotation)[0]) if get_origin(annotation) is Annotated and not _tags(annotation) else ()
+
+
+def _tags(annotation: object) -> list[str]:
+    return [extra.tag for extra in get_args(annotation)[1:] if isinstance(extra, Tag)] if get_origin(annotation) is Annotated else []
 
 
 def _options(annotation: object) -> list[object]:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from engine.calendar import BusinessDays, SendingHours, Zone
 from engine.errors import Fault
+from engine.facts.algebra import CountWithin, Last, Value
 from engine.facts.attribute import Attribute
 from engine.facts.open_items import UNITS
 from engine.facts.route import Route
 from engine.facts.spec import FactSpec, Kind
 from engine.rulebook.plan import Plan
 from engine.rulebook.spec import Lane, RuleSpec
-from engine.workspace.schema import Goal, Segment, WorkspaceFile
+from engine.workspace.schema import Goal, Person, Segment, WorkspaceFile
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,28 @@ class MailSource:
     subject: str
     mjml: str
     text: str
+
+
+@dataclass(frozen=True)
+class NoteSource:
+    """The text of one popup, script or post as written: a title line, and Jinja2 in the text below it."""
+
+    name: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Session:
+    """One date of a seminar or course. `place`: which one, such as `seminar:setup-live`; `invitations`: how many may be open at once."""
+
+    id: str
+    place: str
+    starts_at: int
+    seats: int
+    invitations: int
+    title: str
+    url: str
 
 
 @dataclass(frozen=True)
@@ -49,14 +72,18 @@ class Workspace:
     goals: Mapping[str, Goal]
     order: Mapping[Lane, Sequence[str]]
     rules: Mapping[str, RuleSpec]
+    people: Mapping[str, Person]
     excluded_accounts: frozenset[str]
+    sessions: Sequence[Session]
+    shifts: Mapping[int, int] | None  # local day -> calls the team can make; None where nobody wrote them down
     plan: Plan
-    mails: Mapping[str, MailSource]
+    templates: Mapping[str, MailSource | NoteSource]
     queries: Mapping[str, SourceQuery]
     item_keys: Mapping[str, str]  # event -> the property that tells its items apart
     texts: Mapping[str, str]  # every file of rules/ and templates/ as it was read
     warnings: tuple[Fault, ...]
     places: Mapping[str, str]  # rule id -> file:line, for explain
+    contents: Mapping[str, str]  # rule id -> hash of what it does to whom, for approvals
 
     @property
     def hours(self) -> SendingHours:
@@ -76,12 +103,35 @@ class Workspace:
         channel = self.settings.channels[rule.do.channel]
         return rule.do.send_within_days or channel.send_within_days or self.valid_days(rule)
 
+    @property
+    def mails(self) -> dict[str, MailSource]:
+        return {name: source for name, source in self.templates.items() if isinstance(source, MailSource)}
+
+    def calls_on(self, day: int) -> int | None:
+        """How many calls the team can make on a day; None where nothing bounds it."""
+        if self.shifts is not None:
+            return self.shifts.get(day, 0)
+        channel = self.settings.channels.get("call")
+        return channel.caps.team_per_day if channel else None
+
     def lane_order(self, lane: Lane) -> Sequence[str]:
         return self.order[lane]
 
     def field_kinds(self) -> dict[str, Kind]:
         """What each field's values are read as: the declared type of the fact on it."""
         return {spec.attribute: spec.type_ for spec in self.facts.values() if isinstance(spec, Attribute)}
+
+
+def counted(settings: WorkspaceFile) -> dict[str, Value]:
+    """What the gates count of an account's records: `touched.<channel>` for the load limit, `outcome.<channel>` for what ends a task."""
+    limit = settings.load_limit
+    found: dict[str, Value] = {}
+    for name, channel in settings.channels.items():
+        if limit is not None and channel.load and channel.touch is not None:
+            found[f"touched.{name}"] = CountWithin(channel.touch, limit.within_days - 1, 0)
+        if channel.outcome:
+            found[f"outcome.{name}"] = Last(tuple(channel.outcome))
+    return found
 
 
 def _minutes(clock: str) -> int:

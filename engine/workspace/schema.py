@@ -4,7 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from engine.facts.spec import Name, Strict
+from engine.facts.open_items import Duration
+from engine.facts.spec import EventName, Name, Strict
+from engine.rulebook.spec import Date, Holdout
 
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -13,6 +15,7 @@ MaxAge = Annotated[str, StringConstraints(pattern=r"^(none|[1-9][0-9]*[mhd]|[1-9
 Overlap = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[mhd]$")]
 Url = Annotated[str, StringConstraints(pattern=r"^(https?|mailto):\S+$")]
 Language = Literal["ja", "en"]
+Count = Annotated[int, Field(ge=1, le=100_000)]
 
 
 class Title(Strict):
@@ -47,12 +50,55 @@ class Source(Strict):
     overlap: Overlap = "3d"
 
 
+class Caps(Strict):
+    """At most so many touches of a channel for one account in local days; `team_per_day` for all accounts together."""
+
+    per_day: Count | None = None
+    per_7_days: Count | None = None
+    team_per_day: Count | None = None
+
+
 class Channel(Strict):
-    """`valid_days`: calendar days a touch is valid, the sending day being day 1; also the deadline unless `send_within_days` says otherwise."""
+    """How a channel counts.
+
+    `valid_days`: calendar days a touch is valid, the day of the touch being day 1; also the deadline unless `send_within_days` says otherwise.
+    `touch`: the record that proves a touch; `response`: records that answer one; `outcome`: records that end a task.
+    `load`: points against `load_limit`. `rank`: which accounts come first where the team's day is short.
+    """
 
     label: str
     valid_days: Annotated[int, Field(ge=1, le=90)]
     send_within_days: Annotated[int, Field(ge=1, le=90)] | None = None
+    deliver_within: Duration | None = None
+    touch: EventName | None = None
+    response: list[EventName] = []
+    outcome: list[EventName] = []
+    load: Annotated[int, Field(ge=0, le=100)] = 0
+    caps: Caps = Caps()
+    rank: list[dict[Name, Literal["low", "high"]]] = []
+    cost_minutes: Annotated[int, Field(ge=0)] = 0
+    cost_yen: Annotated[int, Field(ge=0)] = 0
+
+
+class LoadLimit(Strict):
+    """Above so many points within so many days push stops for the account."""
+
+    points: Count
+    within_days: Annotated[int, Field(ge=1, le=365)]
+
+
+class Brake(Strict):
+    """A rule that would touch more accounts than `times` its usual night, and at least so many, waits until a person looked."""
+
+    times: Annotated[int, Field(ge=2, le=100)]
+    at_least: Count
+
+
+class Place(Strict):
+    """A kind of seminar or course; its dates stand in the sessions file."""
+
+    label: str
+    url: Url
 
 
 class Sender(Strict):
@@ -78,6 +124,12 @@ class Support(Strict):
 
 
 class WorkspaceFile(Strict):
+    """What holds for the whole workspace.
+
+    `never`: no rule reaches these accounts; `appointment`: these get reminders only. `accounts_of`: the fact that names who looks after
+    an account. `sessions`, `shifts`, `excluded`: CSV files below rules/.
+    """
+
     banso: Literal[1]
     workspace: Title
     timezone: str
@@ -88,6 +140,17 @@ class WorkspaceFile(Strict):
     channels: dict[Name, Channel]
     never: list[object] = []
     excluded: str | None = None
+    appointment: list[object] = []
+    accounts_of: Name | None = None
+    load_limit: LoadLimit | None = None
+    brake: Brake | None = None
+    holdout: Holdout | None = None
+    notify: dict[Name, str] = {}
+    approvers: list[Name] = []
+    sessions: str | None = None
+    shifts: str | None = None
+    seminars: dict[Name, Place] = {}
+    courses: dict[Name, Place] = {}
     senders: dict[Name, Sender]
     imprint: Imprint
     product_url: Url
@@ -111,7 +174,31 @@ class GoalsFile(Strict):
 
 
 class Order(Strict):
+    human: list[str] = []
     push: list[str] = []
+    pull: list[str] = []
+    internal: list[str] = []
+
+
+class Ownership(Strict):
+    """Whom somebody stands in for, or how long he looks after accounts: both ends included."""
+
+    from_: Date | None = Field(default=None, alias="from")
+    to: Date | None = None
+
+
+class Person(Strict):
+    """Somebody of the team. `substitute` takes over outside of `active`."""
+
+    name: str
+    role: Literal["cs", "agent", "home_staff", "manager"]
+    joined: Date | None = None
+    substitute: Name | None = None
+    active: Ownership = Ownership()
+
+
+class PeopleFile(Strict):
+    people: dict[Name, Person] = {}
 
 
 class OrderFile(Strict):

@@ -1,4 +1,4 @@
-"""Reads mail templates and checks them before anyone is written to: syntax, allowed constructs, and every name they use."""
+"""Reads templates and checks them before anyone is written to: syntax, allowed constructs, and every name they use."""
 
 import re
 from collections.abc import Iterator
@@ -11,8 +11,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from engine.errors import Place
 from engine.rulebook.plan import Plan
 from engine.workspace.faults import Faults, nearest
-from engine.workspace.model import MailSource
+from engine.workspace.model import MailSource, NoteSource
 
+NOTE_KINDS = ("popup", "call", "crm", "slack")
 BODY = "[[body]]"
 PARTS = ("subject.txt", "body.mjml", "body.txt")
 FILTERS = ("default", "d", "length", "join", "e")
@@ -43,6 +44,7 @@ OBJECTS = {
     "imprint": ("legal_name", "postal_address", "complaints", "refuse"),
     "link": ("url", "label"),
     "step": ("label", "screen"),
+    "session": ("title", "starts"),
 }
 ALLOWED = (
     nodes.Template,
@@ -63,6 +65,42 @@ ALLOWED = (
     nodes.CondExpr,
     nodes.Keyword,
 )
+
+
+def read_templates(templates: Path, plan: Plan, faults: Faults) -> dict[str, MailSource | NoteSource]:
+    """Every template of the workspace by its name: mails, and the notes of the other channels."""
+    return {**read_mails(templates, plan, faults), **read_notes(templates, plan, faults)}
+
+
+def read_notes(templates: Path, plan: Plan, faults: Faults) -> dict[str, NoteSource]:
+    """Popups, scripts for calls and tasks, posts: `templates/<kind>/<name>.md`, whose first line is `# title`."""
+    notes = {}
+    for path in sorted(each for kind in NOTE_KINDS for each in (templates / kind).glob("*.md")):
+        file, name = str(path.relative_to(templates.parent)), f"{path.parent.name}/{path.stem}"
+        before = len(faults.found)
+        text = faults.text_of(path, templates.parent)
+        if text is not None:
+            _check(text, file, plan, faults)
+        if len(faults.found) > before or text is None:
+            faults.broken.add(name)
+            continue
+        head, _, body = text.partition("\n")
+        if not head.startswith("# ") or not body.strip():
+            faults.add("E136", Place(file, 1, 1))
+            faults.broken.add(name)
+            continue
+        notes[name] = NoteSource(name, head[2:].strip(), body.strip() + "\n")
+        _try_note(notes[name], file, plan, faults)
+    return notes
+
+
+def _try_note(note: NoteSource, file: str, plan: Plan, faults: Faults) -> None:
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+    try:
+        for text in (note.title, note.text):
+            environment.from_string(text).render(_sample(plan))
+    except Exception as problem:  # noqa: BLE001  # a template may raise anything
+        faults.add("E213", Place(file), problem=f"{type(problem).__name__}: {problem}")
 
 
 def read_mails(templates: Path, plan: Plan, faults: Faults) -> dict[str, MailSource]:

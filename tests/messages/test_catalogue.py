@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from string import Formatter
 
@@ -35,12 +36,13 @@ def entries() -> list[tuple[str, str, str]]:
     return found
 
 
-def constants() -> Iterator[tuple[Path, ast.AST]]:
-    for file in sorted(ENGINE.rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            yield file, node
+@cache
+def constants() -> list[tuple[Path, ast.AST]]:
+    files = sorted(ENGINE.rglob("*.py"))
+    return [(file, node) for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
 
 
+@cache
 def raised() -> set[str]:
     """Every text that looks like a code, outside of docstrings; the sets that only sort codes hold no others."""
     return {node.value for _, node in constants() if isinstance(node, ast.Constant) and isinstance(node.value, str) and CODE.match(node.value)}

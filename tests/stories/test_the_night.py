@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.pipeline import nightly as night_of
+from engine.pipeline import matched
 from engine.pipeline import ops
 from engine.pipeline.explain import explain
 from engine.pipeline.nightly import nightly
@@ -91,7 +91,7 @@ def interrupted(story: Story, when: str, after_batches: int) -> None:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(night_of, "BATCH", 7)
+    monkeypatch.setattr(matched, "BATCH", 7)
 
 
 @pytest.mark.usefixtures("small_batches")

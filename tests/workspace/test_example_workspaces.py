@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine.channels import CHANNELS
-from engine.workspace.load import content_hash, load_workspace
+from engine.workspace.content import content_hash
+from engine.workspace.load import load_workspace
 from engine.workspace.model import Workspace
 
 ROOT = Path(__file__).parents[2]

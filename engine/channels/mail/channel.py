@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import cached_property
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 import mjml
@@ -11,14 +12,17 @@ from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.calendar import SECOND
-from engine.channels.letter import Letter, Occasion, Unwritable
-from engine.channels.mail.context import context_of, template_for
+from engine.channels.letter import Delivery, Letter, Occasion, Unwritable
 from engine.channels.mail.message import assemble, checked_address, clean, encoded, mailbox
-from engine.workspace.model import Workspace
+from engine.channels.words import context_of, template_for
+from engine.rulebook.actions import SendMail
+from engine.workspace.model import MailSource, Workspace
 
 
 class MailChannel:
     """Writes mails from MJML, Jinja2 and a text part. Values are escaped in HTML; a missing one fails the letter, never leaves a blank."""
+
+    delivery: ClassVar[Delivery] = "relayed"
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
@@ -34,7 +38,8 @@ class MailChannel:
 
     def _templates(self, name: str) -> tuple[Template, Template, Template]:
         if name not in self._compiled:
-            source = self.workspace.mails[name]
+            source = self.workspace.templates[name]
+            assert isinstance(source, MailSource), name
             html = mjml.mjml2html(source.mjml)
             self._compiled[name] = (self._plain.from_string(source.subject), self._plain.from_string(source.text), self._html.from_string(html))
         return self._compiled[name]
@@ -42,7 +47,7 @@ class MailChannel:
     def preview(self, occasion: Occasion) -> Mapping[str, str]:
         rule = self.workspace.rules[occasion.touch.rule]
         words = context_of(self.workspace, rule, occasion)
-        name = template_for(rule, occasion.answer.columns)
+        name = template_for(rule, occasion.touch, occasion.answer.columns)
         try:
             subject, text, html = (template.render(words) for template in self._templates(name))
         except Exception as error:  # a template may raise anything; it fails its own letter and no other
@@ -52,6 +57,8 @@ class MailChannel:
     def write(self, occasion: Occasion) -> Letter:
         parts = self.preview(occasion)
         rule = self.workspace.rules[occasion.touch.rule]
+        if not isinstance(rule.do, SendMail):
+            raise Unwritable(f"{occasion.touch.rule} sends no mail")  # the rule changed its action since
         sender = self.workspace.settings.senders[rule.do.from_]
         if occasion.recipient.address is None:
             raise Unwritable("no address")

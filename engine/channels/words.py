@@ -1,15 +1,18 @@
-"""What a mail template may say: facts as words for people, never codes, and the few objects around them."""
+"""What a template may say: facts as words for people, never codes, and the few objects around them."""
 
 from collections.abc import Mapping
 
 from engine.calendar import date_of_day
 from engine.channels.letter import Occasion
 from engine.decision.recipient import Recipient
+from engine.decision.scarce import session_place
 from engine.facts.route import COMPLETE
 from engine.facts.spec import FactType
+from engine.rulebook.actions import SendMail
 from engine.rulebook.python import Known
 from engine.rulebook.spec import RuleSpec
-from engine.workspace.model import Workspace
+from engine.touches.touch import Touch
+from engine.workspace.model import Session, Workspace
 from engine.workspace.schema import Language
 
 Word = str | int | list[str] | Mapping[str, str]
@@ -25,14 +28,18 @@ def context_of(workspace: Workspace, rule: RuleSpec, occasion: Occasion) -> dict
     facts = {fact.name: in_words(fact.type, columns.get(fact.name), language) for fact in workspace.plan.facts.values() if fact.name != "done"}
     words: dict[str, Word] = {key: word for key, word in facts.items() if word is not None}
     words["done"] = [step.label for step_id, step in workspace.route.steps.items() if columns.get(f"done.{step_id}") is True]
-    sender = workspace.settings.senders[rule.do.from_]
     imprint = workspace.settings.imprint
     words["account"] = {"name": name}
     words["contact"] = _said({"name": occasion.recipient.name, "role": occasion.recipient.role})
     words["addressee"] = addressee(name, occasion.recipient, language)
-    words["sender"] = {key: str(getattr(sender, key)) for key in ("name", "address", "phone", "hours")}
+    if isinstance(rule.do, SendMail):
+        sender = workspace.settings.senders[rule.do.from_]
+        words["sender"] = {key: str(getattr(sender, key)) for key in ("name", "address", "phone", "hours")}
     words["imprint"] = {key: str(getattr(imprint, key)) for key in ("legal_name", "postal_address", "complaints", "refuse")}
-    words["link"] = _said(link_of(workspace, rule, columns))
+    session = session_of(workspace, occasion.touch)
+    words["link"] = _said(link_of(workspace, rule, columns, session))
+    if session is not None:
+        words["session"] = {"title": session.title, "starts": moment_in_words(workspace, session.starts_at, language)}
     step = workspace.route.steps.get(str(columns.get("next_step")))
     if step is not None:
         words["step"] = {"label": step.label, "screen": step.screen}
@@ -72,23 +79,50 @@ def addressee(account: str, recipient: Recipient, language: Language) -> str:
     return f"Dear {recipient.name}" if recipient.name else f"Dear colleagues at {account}"
 
 
-def link_of(workspace: Workspace, rule: RuleSpec, columns: Mapping[str, Known]) -> dict[str, str | None]:
+def moment_in_words(workspace: Workspace, instant: int, language: Language) -> str:
+    """「4月7日(火)10:00」."""
+    minutes = workspace.zone.minutes(instant)
+    date = date_in_words(workspace.zone.day(instant), language)
+    return f"{date}{'' if language == 'ja' else ' '}{minutes // 60}:{minutes % 60:02d}"
+
+
+def session_of(workspace: Workspace, touch: Touch) -> Session | None:
+    """The session whose seat a touch offers."""
+    return next((each for each in workspace.sessions if touch.place == session_place(each)), None)
+
+
+def link_of(workspace: Workspace, rule: RuleSpec, columns: Mapping[str, Known], session: Session | None = None) -> dict[str, str | None]:
     """Where the one button leads."""
-    lead_to, settings = rule.do.lead_to, workspace.settings
+    lead_to, settings = rule.do.leads, workspace.settings
+    if lead_to is None:
+        return {"url": settings.product_url, "label": settings.workspace.label}
     if lead_to.article is not None:
-        return {"url": f"{settings.help_url.rstrip('/')}/{lead_to.article}", "label": lead_to.article}
+        article = chosen(lead_to.article, columns)
+        return {"url": f"{settings.help_url.rstrip('/')}/{article}", "label": article}
     if lead_to.support is not None:
         support = settings.supports[lead_to.support]
         return {"url": support.url, "label": support.label}
-    step = workspace.route.steps.get(str(columns.get("next_step")))
-    if step is None or columns.get("next_step") == COMPLETE:
+    if lead_to.seminar is not None or lead_to.course is not None:
+        held = settings.seminars[lead_to.seminar] if lead_to.seminar else settings.courses[str(lead_to.course)]
+        return {"url": session.url if session and session.url else held.url, "label": session.title if session and session.title else held.label}
+    wanted = columns.get("next_step") if lead_to.setting == "next_step" else lead_to.setting
+    step = workspace.route.steps.get(str(wanted))
+    if step is None or wanted == COMPLETE:
         return {"url": settings.product_url, "label": settings.workspace.label}
     return {"url": f"{settings.product_url.rstrip('/')}{step.screen}", "label": step.label}
 
 
-def template_for(rule: RuleSpec, columns: Mapping[str, Known]) -> str:
-    """The template's name: the one, or the case of the fact that chooses."""
-    template = rule.do.template
-    if isinstance(template, str):
-        return template
-    return template.get(str(columns.get(template["by"])), template["else"])
+def chosen(choice: str | Mapping[str, str], columns: Mapping[str, Known]) -> str:
+    """The one, or the case of the fact that chooses."""
+    if isinstance(choice, str):
+        return choice
+    return choice.get(str(columns.get(choice["by"])), choice["else"])
+
+
+def template_for(rule: RuleSpec, touch: Touch, columns: Mapping[str, Known]) -> str:
+    """The name of the template a touch is written from: its variant's, or the rule's."""
+    if isinstance(rule.do, SendMail) and touch.variant is not None:
+        return next((variant.template for variant in rule.do.variants if variant.id == touch.variant), rule.do.variants[-1].template)
+    choice = rule.do.choice()
+    assert choice is not None, rule
+    return chosen(choice, columns)

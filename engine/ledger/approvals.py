@@ -1,0 +1,23 @@
+"""Approvals: who allowed which content of a rule to reach everyone. Rows are only ever added."""
+
+from sqlalchemy import Connection, RowMapping, select
+
+from engine.ledger.instants import insert
+from engine.ledger.tables import approvals
+
+
+def approve(connection: Connection, rule: str, content: str, by: str, at: int, accounts: int) -> None:
+    """`accounts`: how many the rule would have reached, the first measure of what is usual for it."""
+    row = {"rule": rule, "content": content, "by": by, "at": at, "accounts": accounts}
+    connection.execute(insert(connection, approvals).values(**row).on_conflict_do_nothing(index_elements=["rule", "content"]))
+
+
+def approved(connection: Connection) -> set[tuple[str, str]]:
+    """(rule, content) of every approval."""
+    return {(row.rule, row.content) for row in connection.execute(select(approvals.c.rule, approvals.c.content))}
+
+
+def approvals_of(connection: Connection, rule: str) -> list[RowMapping]:
+    """A rule's approvals, newest first."""
+    wanted = select(approvals).where(approvals.c.rule == rule).order_by(approvals.c.at.desc())
+    return list(connection.execute(wanted).mappings())

@@ -1,0 +1,37 @@
+"""Rows that are judged when their time has come: what `after: 60m` on a trigger makes."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, select, update
+
+from engine.ledger.instants import insert
+from engine.ledger.tables import dues
+
+
+@dataclass(frozen=True)
+class Due:
+    """Judge one rule for one account at `due_at`, because of `record`."""
+
+    id: str
+    account_id: str
+    contact_id: str | None
+    rule: str
+    record: str
+    due_at: int
+
+
+def add_dues(connection: Connection, new: Sequence[Due]) -> None:
+    """New rows; one that is there already stays as it is."""
+    if new:
+        connection.execute(insert(connection, dues).on_conflict_do_nothing(index_elements=["id"]), [asdict(each) for each in new])
+
+
+def waiting(connection: Connection, now: int, limit: int) -> list[Due]:
+    """Rows whose time has come, oldest first."""
+    open_ones = select(dues).where(dues.c.done_at.is_(None), dues.c.due_at <= now).order_by(dues.c.due_at, dues.c.id).limit(limit)
+    return [Due(**{name: row[name] for name in Due.__dataclass_fields__}) for row in connection.execute(open_ones).mappings()]
+
+
+def done(connection: Connection, identity: str, now: int) -> None:
+    connection.execute(update(dues).where(dues.c.id == identity, dues.c.done_at.is_(None)).values(done_at=now))

@@ -1,0 +1,126 @@
+"""What the gates need of each account, read from the ledger in one go, and what is left of scarce things."""
+
+from collections.abc import Sequence
+
+from engine.decision.candidates import due_day
+from engine.decision.recipient import Recipient, main_contact
+from engine.decision.scarce import Stock, trial_place
+from engine.decision.standing import PastTouch, Standing
+from engine.ledger import approvals, holds
+from engine.ledger import touches as ledger_touches
+from engine.ledger.open import Connection
+from engine.pipeline.evaluate import Judged
+from engine.pipeline.matched import Matched
+from engine.rulebook.actions import LANES, Task
+from engine.rulebook.python import Answer
+from engine.rulebook.spec import RuleSpec
+from engine.touches.touch import State, Touch, last_day
+from engine.workspace.model import Workspace
+
+
+def read_standings(
+    connection: Connection, workspace: Workspace, judged: Sequence[Judged], instant: int, *, before: int | None = None
+) -> dict[str, Standing]:
+    """The standing of each account; with `before`, only touches decided before that instant, as a past night saw them."""
+    recipients = {each.account_id: main_contact(each.fold) for each in judged}
+    counted = ledger_touches.counted_touches(connection, [each.account_id for each in judged])
+    room = Room.read(connection, workspace, list(recipients.values()), instant)
+    standings = {}
+    for each in judged:
+        past = [past_touch(touch, workspace) for touch in counted.get(each.account_id, []) if before is None or touch.decided_at < before]
+        standings[each.account_id] = room.standing(each.account_id, each.answer, recipients[each.account_id], past)
+    return standings
+
+
+def standings_of(connection: Connection, workspace: Workspace, batch: Sequence[Matched], instant: int) -> list[Standing]:
+    """The standing of each matched account, in order."""
+    counted = ledger_touches.counted_touches(connection, [each.account_id for each in batch])
+    room = Room.read(connection, workspace, [each.recipient for each in batch], instant)
+    return [
+        room.standing(each.account_id, each.answer, each.recipient, [past_touch(touch, workspace) for touch in counted.get(each.account_id, [])])
+        for each in batch
+    ]
+
+
+class Room:
+    """What all accounts of one decision share: pauses, suppressed addresses, approvals."""
+
+    def __init__(self, workspace: Workspace, instant: int, suppressed: dict[str, frozenset[str]], connection: Connection) -> None:
+        self.workspace, self.instant, self.suppressed = workspace, instant, suppressed
+        self.pauses = holds.pauses_at(connection, instant)
+        self.unapproved = unapproved_rules(connection, workspace)
+
+    @classmethod
+    def read(cls, connection: Connection, workspace: Workspace, recipients: Sequence[Recipient | None], instant: int) -> "Room":
+        addresses = [recipient.address for recipient in recipients if recipient is not None and recipient.address is not None]
+        return cls(workspace, instant, holds.suppressed_at(connection, addresses, instant), connection)
+
+    def standing(self, account_id: str, answer: Answer, recipient: Recipient | None, touches: Sequence[PastTouch]) -> Standing:
+        return Standing(
+            account_id=account_id,
+            instant=self.instant,
+            workspace=self.workspace,
+            answer=answer,
+            recipient=recipient,
+            pauses=self.pauses,
+            suppressed=self.suppressed,
+            unapproved=self.unapproved,
+            touches=touches,
+        )
+
+
+def unapproved_rules(connection: Connection, workspace: Workspace) -> frozenset[str]:
+    """Rules at `share` whose content nobody approved; where no approvers are named, nobody needs to."""
+    if not workspace.settings.approvers:
+        return frozenset()
+    approved = approvals.approved(connection)
+    shared = (rule_id for rule_id, rule in workspace.rules.items() if rule.stage == "share")
+    return frozenset(rule_id for rule_id in shared if (rule_id, workspace.contents[rule_id]) not in approved)
+
+
+def past_touch(touch: Touch, workspace: Workspace) -> PastTouch:
+    """A touch as the gates see it."""
+    return PastTouch(
+        id=touch.id,
+        rule=touch.rule,
+        per_value=touch.per_value,
+        goal=touch.goal,
+        lane=touch.lane,
+        channel=touch.channel,
+        day=workspace.zone.day(touch.begun_at if touch.begun_at is not None else touch.due_at),
+        begun_at=touch.begun_at,
+        window_last_day=touch.window_last_day,
+        is_sent=touch.state is State.SENT,
+        is_withheld=touch.state is State.WITHHELD,
+        hold=tuple(lane for lane in LANES if lane in touch.hold.split()),
+        hold_until=touch.hold_until,
+    )
+
+
+def imagined_touch(workspace: Workspace, rule_id: str, rule: RuleSpec, per_value: str, due_at: int, *, withheld: bool) -> PastTouch:
+    """A touch that a rehearsed night would have made and sent when it was due."""
+    day = workspace.zone.day(due_at)
+    return PastTouch(
+        id="rehearsed",
+        rule=rule_id,
+        per_value=per_value,
+        goal=rule.goal,
+        lane=rule.do.lane,
+        channel=rule.do.channel,
+        day=day,
+        begun_at=due_at,
+        window_last_day=last_day(day, workspace.valid_days(rule)),
+        is_sent=not withheld,
+        is_withheld=withheld,
+        hold=rule.do.held,
+        hold_until=due_day(workspace, rule.do, due_at) if isinstance(rule.do, Task) else None,
+    )
+
+
+def read_stock(connection: Connection, workspace: Workspace, instant: int) -> Stock:
+    """What is left of scarce things: places that touches hold, and how many a trial has reached."""
+    today = workspace.zone.day(instant)
+    used = ledger_touches.places_taken(connection, today)
+    tried = [rule_id for rule_id, rule in workspace.rules.items() if rule.stage == "try"]
+    used |= {trial_place(rule): number for rule, number in ledger_touches.touches_by_rule(connection, tried).items()}
+    return Stock(workspace, used)

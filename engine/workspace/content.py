@@ -1,0 +1,31 @@
+"""The files of a workspace as bytes, and the hash that names them."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+TESTS = "tests"  # below rules/; what they expect changes no decision
+CONTENT = {".yaml", ".sql", ".csv", ".mjml", ".txt", ".md"}
+
+
+def relative(path: Path, root: Path) -> str:
+    return str(path.relative_to(root))
+
+
+def read_content(root: Path) -> dict[str, bytes]:
+    """Every file that belongs to a workspace, by its path below the root, in order."""
+    found = [path for folder in ("rules", "templates") for path in sorted((root / folder).rglob("*"))]
+    tests = root / "rules" / TESTS
+    return {relative(path, root): path.read_bytes() for path in found if path.suffix in CONTENT and path.is_file() and tests not in path.parents}
+
+
+def content_hash(root: Path) -> str:
+    """SHA-256 over every file of `rules/` and `templates/`: its path and bytes."""
+    return hash_of(read_content(root))
+
+
+def hash_of(content: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, raw in content.items():
+        digest.update(f"{name}\0{len(raw)}\0".encode() + raw)
+    return digest.hexdigest()
