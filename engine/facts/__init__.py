@@ -8,6 +8,7 @@ from engine.facts.count import Count
 from engine.facts.days_since import DaysSince
 from engine.facts.days_until import DaysUntil
 from engine.facts.open_items import OpenItemsFact
+from engine.facts.rate import Rate
 from engine.facts.spec import FactSpec
 from engine.facts.table import Table
 
@@ -18,6 +19,7 @@ PRIMITIVES: Mapping[str, type[FactSpec]] = {
     "days_since": DaysSince,
     "days_until": DaysUntil,
     "open_items": OpenItemsFact,
+    "rate": Rate,
     "table": Table,
     "count": Count,
 }

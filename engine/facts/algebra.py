@@ -66,6 +66,8 @@ class OpenItems:
 
 # --- values -------------------------------------------------------------------------------------------------------
 
+LARGEST_PART = 2**55  # a hundred times as much still fits into 64 bits
+
 
 @dataclass(frozen=True)
 class Const:
@@ -102,6 +104,15 @@ class BusinessCount:
 class Minus:
     left: "Value"
     right: "Value"
+
+
+@dataclass(frozen=True)
+class Percent:
+    """100 × `part` by `whole`, rounded down; unknown if `whole` is less than `least` (1 or more) or `part` beyond `LARGEST_PART`."""
+
+    part: "Value"
+    whole: "Value"
+    least: int
 
 
 @dataclass(frozen=True)
@@ -218,7 +229,7 @@ class TruthRef:
 
 
 Accumulator: TypeAlias = Latest | First | Last | CountWithin | DaysWithin | OpenItems
-Value: TypeAlias = Accumulator | Const | Today | FactRef | DayOf | BusinessCount | Minus | Coalesce | Extreme | OneOf | Fresh | Case
+Value: TypeAlias = Accumulator | Const | Today | FactRef | DayOf | BusinessCount | Minus | Percent | Coalesce | Extreme | OneOf | Fresh | Case
 Truth: TypeAlias = Compare | Member | HasTag | IsSet | Absent | AnyStale | IsUnknown | Not | All | Any | TruthRef
 Node: TypeAlias = Value | Truth
 
@@ -248,6 +259,23 @@ def accumulators(node: Node) -> list[Accumulator]:
 def names_read(node: Node) -> set[str]:
     """The facts and named truths a node refers to."""
     return {part.name for part in walk(node) if isinstance(part, FactRef | TruthRef)}
+
+
+def records_read(node: Node) -> tuple[str, ...]:
+    """The events and fields whose records a node is computed from, in order of first use."""
+    return tuple(dict.fromkeys(name for each in accumulators(node) for name in _names_of(each)))
+
+
+def _names_of(node: Accumulator) -> tuple[str, ...]:
+    match node:
+        case Latest():
+            return (node.field,)
+        case First() | Last():
+            return node.events
+        case CountWithin() | DaysWithin():
+            return (node.event,)
+        case OpenItems():
+            return (node.opened, node.closed)
 
 
 def sources_read(node: Node) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from engine.facts.algebra import BusinessCount, Coalesce, DayOf, Fresh, Last, Minus, Today, Value
-from engine.facts.spec import EventName, FactSpec, Names
+from engine.facts.spec import EventName, FactSpec, Names, Unit
 
 Counting = Literal["calendar", "business"]
 
@@ -20,7 +20,7 @@ def days_between(earlier: Value, later: Value, counting: Counting) -> Value:
 class DaysSince(FactSpec):
     """Unknown while neither the events nor those of `or_since` ever happened."""
 
-    unit: ClassVar[Literal["days", "times", ""]] = "days"
+    unit: ClassVar[Unit] = "days"
     days_since: Annotated[list[EventName], Field(min_length=1)]
     or_since: list[EventName] = []
     count: Counting = "calendar"

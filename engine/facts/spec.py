@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from engine.facts.algebra import Truth, Value
 
 Kind = Literal["number", "enum", "tags", "date", "text", "bool"]
+Unit = Literal["days", "times", "percent", "points", ""]
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
@@ -51,7 +52,7 @@ class Names(Protocol):
 class FactSpec(Strict):
     """A fact as written in facts.yaml. Subclasses are the primitives; `unit` is the word for its numbers in explain."""
 
-    unit: ClassVar[Literal["days", "times", ""]] = ""
+    unit: ClassVar[Unit] = ""
     label: str
 
     def result(self, names: Names) -> FactType:
@@ -61,9 +62,13 @@ class FactSpec(Strict):
         """The fact's value in the algebra, with unknown where data is missing or stale."""
         raise NotImplementedError
 
+    def operands(self) -> Mapping[str, tuple[str, Kind]]:
+        """The keys whose value names a fact, with that fact and the kind it must have."""
+        return {}
+
     def facts_read(self) -> tuple[str, ...]:
         """Names of the facts this one is computed from."""
-        return ()
+        return tuple(fact for fact, _ in self.operands().values())
 
     def events_read(self) -> tuple[str, ...]:
         """Names of events and fields it reads, for checks against the sources."""

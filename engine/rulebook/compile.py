@@ -1,13 +1,13 @@
 """Facts, route, segments and rules as written → the compiled plan. Order emerges by resolving each name where it is first read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from engine.facts.algebra import Any, Extreme, FactRef, Last, Latest, Node, Truth, Value, names_read, sources_read, walk
+from engine.facts.algebra import Any, Extreme, FactRef, Last, Latest, Node, Truth, Value, names_read, records_read, sources_read, walk
 from engine.facts.conditions import Path, lower, lower_all, lower_any
 from engine.facts.route import COMPLETE, Route
-from engine.facts.spec import FactSpec, FactType
+from engine.facts.spec import FactSpec, FactType, Kind
 from engine.rulebook.plan import Column, Fact, Plan, RulePlan
 from engine.rulebook.spec import RuleSpec
 
@@ -40,6 +40,7 @@ class Compiler:
     facts: dict[str, Fact] = field(default_factory=dict)
     _open: list[tuple[str, Path]] = field(default_factory=list)
     _broken: set[str] = field(default_factory=set)
+    _read: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     # --- what conditions and primitives ask -------------------------------------------------------------------
 
@@ -134,39 +135,58 @@ class Compiler:
 
     def _add_automatic(self, name: str) -> None:
         route, label = self.written.route, self.written.labels[name]
-        events = tuple(event for step in route.steps.values() for event in (*step.done_by, *step.progress_by))
         values = {step_id: step.label for step_id, step in route.steps.items()}
         if name == "done":
             for step in route.steps:
                 self.resolve(f"done.{step}", ())
-            self.facts[name] = Fact(name, label, FactType("tags", values), "", events)
+            self._tell(Fact(name, label, FactType("tags", values), ""), *(f"done.{step}" for step in route.steps))
             return
         if name == "next_step":
             for step in route.steps:
                 self.resolve(f"passed.{step}", ())
             self._keep(name, route.next_step(), truth=False)
-            self.facts[name] = Fact(name, label, FactType("enum", {**values, COMPLETE: self.written.labels[COMPLETE]}), "", events)
+            self._tell(Fact(name, label, FactType("enum", {**values, COMPLETE: self.written.labels[COMPLETE]}), ""))
             return
         self.resolve("next_step", ())
         self._keep("stalled_since", route.stalled_since(self), truth=False)
         self._keep(name, route.stalled_days(), truth=False)
-        self.facts[name] = Fact(name, label, FactType("number"), "days", events)
+        self._tell(Fact(name, label, FactType("number"), "days"))
 
     def _add_fact(self, name: str, spec: FactSpec) -> None:
         for other in spec.facts_read():
-            if other not in self.written.facts and other not in AUTOMATIC:
-                if other == getattr(spec, "days_until", None):
-                    self.fault("E201", ("facts", name, "days_until"), name=other, known=(*AUTOMATIC, *self.written.facts))
-                    self._broken.add(name)
-                    return
-                continue
-            self.resolve(other, ("facts", name))
+            if other in self.written.facts or other in AUTOMATIC:
+                self.resolve(other, ("facts", name))
+        usable = [self._is_usable(name, key, *wanted) for key, wanted in spec.operands().items()]
+        if not all(usable):
+            self._broken.add(name)
+            return
         node = spec.lower(self)
         self._keep(name, node, truth=False)
-        self.facts[name] = Fact(name, spec.label, spec.result(self), spec.unit, spec.events_read())
+        self._tell(Fact(name, spec.label, spec.result(self), spec.unit))
+
+    def _is_usable(self, name: str, key: str, operand: str, kind: Kind) -> bool:
+        """Whether a fact may stand under the key; reports why not, unless the operand is at fault itself."""
+        path = ("facts", name, key)
+        if (found := self.type_of(operand, path)) is not None and found.kind != kind:
+            self.fault("E311", path, name=operand, known=tuple(fact for fact, each in self.written.facts.items() if each.result(self).kind == kind))
+            return False
+        return found is not None
 
     def _keep(self, name: str, node: Node, *, truth: bool) -> None:
         self.columns[name] = Column(name, node, truth, self._all_sources(node))
+
+    def _tell(self, fact: Fact, *columns: str) -> None:
+        """Keep what people see of a fact, with the records that its column (or these columns) comes from, through whatever it reads."""
+        reads = dict.fromkeys(name for column in columns or (fact.name,) for name in self._records(column))
+        self.facts[fact.name] = replace(fact, reads=tuple(reads))
+
+    def _records(self, column: str) -> tuple[str, ...]:
+        """The events and fields behind a column."""
+        if column not in self._read:
+            node = self.columns[column].node if column in self.columns else None
+            inner = [name for other in sorted(names_read(node)) for name in self._records(other)] if node is not None else []
+            self._read[column] = tuple(dict.fromkeys([*(records_read(node) if node is not None else ()), *inner]))
+        return self._read[column]
 
     def _all_sources(self, node: Node) -> tuple[str, ...]:
         """A value once told survives staleness, but that none was told proves nothing while its source is stale."""

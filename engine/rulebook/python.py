@@ -68,6 +68,8 @@ class Writer:
                 return self._applied("business_count", node.day)
             case a.Minus():
                 return self._minus(node)
+            case a.Percent():
+                return self._percent(node)
             case a.Coalesce():
                 return self._coalesce(node.values)
             case a.Extreme():
@@ -107,6 +109,11 @@ class Writer:
                 sides.append(kept)
         difference = f"{sides[0]} - {sides[1]}"
         return f"(None if {' or '.join(checks)} else {difference})" if checks else f"({difference})"
+
+    def _percent(self, node: a.Percent) -> str:
+        part, whole = self._temporary(), self._temporary()
+        known = f"({part} := {self.value(node.part)}) is None or ({whole} := {self.value(node.whole)}) is None"
+        return f"(None if {known} or {whole} < {node.least} or abs({part}) > {a.LARGEST_PART} else 100 * {part} // {whole})"
 
     def _coalesce(self, values: Sequence[a.Value]) -> str:
         *early, last = values

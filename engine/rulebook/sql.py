@@ -165,6 +165,8 @@ class Renderer:
                 return self._business_count(node)
             case a.Minus():
                 return exp.paren(exp.Sub(this=self.value(node.left), expression=self.value(node.right)), copy=False)
+            case a.Percent():
+                return self._percent(node)
             case a.Coalesce():
                 first, *rest = [self.value(part) for part in node.values]
                 return exp.Coalesce(this=first, expressions=rest)
@@ -221,6 +223,16 @@ class Renderer:
         for truth, value in node.rows:
             branches = branches.when(self.truth(truth), self.value(value), copy=False)
         return branches
+
+    def _percent(self, node: a.Percent) -> exp.Expr:
+        """What is left over is taken off first: engines disagree on where a division of a negative number rounds to."""
+        part, whole = exp.paren(self.value(node.part)), exp.paren(self.value(node.whole))
+        hundred = exp.paren(exp.Mul(this=literal(100), expression=part))
+        left = exp.paren(exp.Add(this=exp.paren(exp.Mod(this=hundred, expression=whole)), expression=whole.copy()))
+        rest = exp.paren(exp.Mod(this=left, expression=whole.copy()))
+        percent = exp.IntDiv(this=exp.paren(exp.Sub(this=hundred.copy(), expression=rest)), expression=whole.copy())
+        enough = [compare(exp.GTE, whole.copy(), literal(node.least)), compare(exp.LTE, part.copy(), literal(a.LARGEST_PART))]
+        return exp.Case().when(both(*enough, compare(exp.GTE, part.copy(), literal(-a.LARGEST_PART))), percent)
 
     def _extreme(self, node: a.Extreme) -> exp.Expr:
         """Unknown parts stand for an instant beyond all others: engines disagree on what GREATEST makes of NULL."""

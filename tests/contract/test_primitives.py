@@ -16,10 +16,11 @@ WRITTEN = {
     "days_since": {"days_since": ["product.login"], "count": "business"},
     "days_until": {"days_until": "guidance_start"},
     "open_items": {"open_items": {"opened": "support.case_opened", "closed": "support.case_closed", "key": "case_id"}},
+    "rate": {"rate": "mails_7", "of": "active_28"},
     "table": {"table": [{"when": [{"stalled_days": {"at_least": 5}}], "then": "stuck"}, {"else": "moving"}]},
     "count": {"count": "product.login", "within_days": 7},
 }
-VALUES = {"attribute": None, "active_days": 1, "days_since": 6, "days_until": None, "open_items": 0, "table": "stuck", "count": 0}
+VALUES = {"attribute": None, "active_days": 1, "days_since": 6, "days_until": None, "open_items": 0, "rate": 0, "table": "stuck", "count": 0}
 SAID = [pytest.param(name, id=name) for name in PRIMITIVES]
 
 
@@ -36,7 +37,7 @@ def test_it_is_documented_and_has_a_unit(primitive: str) -> None:
     kind = PRIMITIVES[primitive]
     assert kind.__doc__
     assert kind.__doc__ != FactSpec.__doc__
-    assert kind.unit in {"days", "times", ""}
+    assert kind.unit in {"days", "times", "percent", ""}
 
 
 @pytest.mark.parametrize("primitive", SAID)

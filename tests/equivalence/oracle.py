@@ -189,6 +189,13 @@ class Oracle:
         days = items.get("opened_within_days")
         return old_enough and (days is None or self._day(opening.occurred_at) > self.world.today - days)
 
+    def _rate(self, fact: Plain) -> Value:
+        """ "`100*A//B if B >= base else None`"; what cannot be multiplied by a hundred within 64 bits is unknown."""
+        part, whole = self.value(fact["rate"]), self.value(fact["of"])
+        if part is None or whole is None or int(whole) < fact.get("base_at_least", 1) or abs(int(part)) > 2**55:
+            return None
+        return 100 * int(part) // int(whole)
+
     def _table(self, fact: Plain) -> Value:
         """ "First row that is true; unknown rows are passed over", but one that a stale source may have made unknown decides nothing."""
         *rows, last = fact["table"]
@@ -308,6 +315,8 @@ class Oracle:
         fact = self.rules["facts"][name]
         if "table" in fact:
             return {source for row in fact["table"] for each in row.get("when", []) for source in self.sources_of(each)}
+        if "rate" in fact:
+            return self.sources_of_fact(fact["rate"]) | self.sources_of_fact(fact["of"])
         if "days_until" in fact:
             return self.sources_of_fact(fact["days_until"])
         return self._sources(_names_in(fact))
@@ -332,7 +341,7 @@ def _label_of(fact: Plain) -> str:
         return f"attribute {fact['type']}"
     if primitive == "table":
         return "table on table or route" if _names_in(fact["table"]) & {"grade", "next_step", "stalled_days", "done"} else "table"
-    options = [key for key in ("ending_days_ago", "or_since") if fact.get(key)]
+    options = [key for key in ("ending_days_ago", "or_since", "base_at_least") if fact.get(key)]
     options += [key for key in ("open_at_least", "opened_within_days") if primitive == "open_items" and key in fact["open_items"]]
     options += ["business"] if fact.get("count") == "business" else []
     options += ["over 60 days"] if primitive == "active_days" and fact["within_days"] > 60 else []
@@ -354,6 +363,7 @@ _PRIMITIVES: dict[str, Callable[[Oracle, Plain], Value]] = {
     "days_since": Oracle._days_since,
     "days_until": Oracle._days_until,
     "open_items": Oracle._open_items,
+    "rate": Oracle._rate,
     "table": Oracle._table,
     "count": Oracle._count,
 }

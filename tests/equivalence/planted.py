@@ -94,6 +94,19 @@ def offset_of_the_wrong_side(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "day_of", day_of)
 
 
+def negative_rounded_to_zero(patch: pytest.MonkeyPatch) -> None:
+    """A percentage is divided as the engine divides, which drops what is left over of a negative number as well."""
+    honest = sql.Renderer._percent
+
+    def percent(self: sql.Renderer, node: a.Percent) -> exp.Expr:
+        rendered = honest(self, node)
+        for division in rendered.find_all(exp.IntDiv):
+            division.set("this", exp.paren(division.this.this.this))
+        return rendered
+
+    patch.setattr(sql.Renderer, "_percent", percent)
+
+
 # --- in the generated function ----------------------------------------------------------------------------------------
 
 
@@ -165,6 +178,7 @@ BUGS = (
     Bug("cleared_value_skipped", "sql", cleared_value_skipped),
     Bug("known_at_ignored", "sql", known_at_ignored),
     Bug("offset_of_the_wrong_side", "sql", offset_of_the_wrong_side),
+    Bug("negative_rounded_to_zero", "sql", negative_rounded_to_zero),
     Bug("two_valued_not", "python", two_valued_not),
     Bug("stale_source_ignored", "python", stale_source_ignored),
     Bug("closed_at_the_same_instant", "python", closed_at_the_same_instant),

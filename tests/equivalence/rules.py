@@ -55,8 +55,8 @@ class Known:
 def random_rules(seed: int) -> Plain:
     """A rule set as its YAML files would hold it. `c0` is a name like any other, though the statement's own columns look so too."""
     draw = Random(f"rules {seed}")
-    computed = {**_counted(draw), **_dated(draw), **_open(draw)}
-    facts: dict[str, Plain] = {**ATTRIBUTES, **{name: computed[name] for name in draw.sample(list(computed), COMPUTED)}}
+    computed = {**_counted(draw), **_dated(draw), **_open(draw), **_rates(draw)}
+    facts: dict[str, Plain] = {**ATTRIBUTES, **_with_operands(draw.sample(list(computed), COMPUTED), computed)}
     known = {name: Known(plain.get("type", "number"), tuple(plain.get("values", ()))) for name, plain in facts.items()}
     writer = _Conditions(draw, dict(known), {})
     segments: dict[str, Plain] = {"plain": {"when": writer.some(1, 2)}}
@@ -119,6 +119,20 @@ def _open(draw: Random) -> dict[str, Plain]:
         "open_recent": {"open_items": {**cases, **recent}},
         "open_aged": {"open_items": {**letters, **aged, **(recent if draw.random() < 0.3 else {})}},
     }
+
+
+def _rates(draw: Random) -> dict[str, Plain]:
+    least = {"base_at_least": draw.choice((2, 5))}
+    return {
+        "rate": {"rate": draw.choice(("c0", "until")), "of": draw.choice(("active", "size"))},
+        "rate_of_many": {"rate": draw.choice(("size", "until")), "of": draw.choice(("active_long", "c0")), **least},
+    }
+
+
+def _with_operands(names: Sequence[str], computed: Mapping[str, Plain]) -> dict[str, Plain]:
+    """The facts of these names, and the computed ones they are computed from."""
+    operands = [fact for name in names for key in ("rate", "of") if (fact := computed[name].get(key)) in computed]
+    return {name: computed[name] for name in dict.fromkeys([*operands, *names])}
 
 
 def _table(draw: Random, writer: "_Conditions", first: Plain | None = None) -> Plain:

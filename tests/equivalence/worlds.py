@@ -194,8 +194,12 @@ class _Log:
             return draw.choice({"enum": ENUMS, "tags": TAG_LISTS, "text": TEXTS}[kind]), NO_NUMBER
         if (odd := draw.random()) < 0.2:
             return (NO_VALUE if odd < 0.1 else "unreadable"), NO_NUMBER
-        number = {"bool": draw.randrange(2), "number": draw.randrange(-3, 12), "date": self._date()}[kind]
+        number = {"bool": draw.randrange(2), "number": self._number(), "date": self._date()}[kind]
         return str(number), number
+
+    def _number(self) -> int:
+        """Mostly small; a few as large as a value may be, and around what a percentage can be taken of."""
+        return self.draw.randrange(-3, 12) if self.draw.random() < 0.95 else self.draw.choice((2**62 - 1, 1 - 2**62, 2**55, 2**55 + 1, -(2**55)))
 
     def _date(self) -> int:
         """Mostly near; a few beyond the three years within which business days are counted."""

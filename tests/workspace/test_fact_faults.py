@@ -1,0 +1,58 @@
+"""What is wrong with a fact, or with what facts are made of, is told with its place; the example workspace gets one fault at a time."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from engine.channels import CHANNELS
+from engine.errors import BansoError, Place
+from engine.workspace.load import load_workspace
+
+ROOT = Path(__file__).parents[2]
+BEFORE = {"rules/facts.yaml": "facts:"}
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    for folder in ("rules", "templates"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    return tmp_path
+
+
+def add(root: Path, file: str, lines: str) -> None:
+    """Write lines right after the first line that begins the file's section."""
+    path = root / file
+    text = path.read_text(encoding="utf-8")
+    end = text.index("\n", text.index(BEFORE[file])) + 1
+    path.write_text(text[:end] + lines + text[end:], encoding="utf-8")
+
+
+def place_of(root: Path, file: str, mark: str) -> Place:
+    """Line and column at which `mark` stands for the first time."""
+    text = (root / file).read_text(encoding="utf-8")
+    start = text.index(mark)
+    return Place(file, text[:start].count("\n") + 1, start - text.rfind("\n", 0, start))
+
+
+def faults_of(root: Path) -> list[tuple[str, Place]]:
+    with pytest.raises(BansoError) as caught:
+        load_workspace(root, frozenset(CHANNELS))
+    return [(fault.code, fault.place) for fault in caught.value.faults]
+
+
+FACTS = [
+    pytest.param("rate: timing, of: mails_7", "timing, of", "E311", id="a part that is no number"),
+    pytest.param("rate: mails_7, of: will", "will}", "E311", id="a whole that is no number"),
+    pytest.param("rate: mails_7, of: mails_8", "mails_8", "E201", id="a whole nobody wrote"),
+    pytest.param("rate: mails_7, of: mails_7, base_at_least: 0", "0}", "E304", id="a base of nothing"),
+    pytest.param("rate: mails_7", "probe", "E106", id="no whole"),
+    pytest.param("rate: probe, of: mails_7", "{label: x, rate: probe", "E405", id="a rate of itself"),
+    pytest.param("days_until: mails_7", "mails_7}", "E311", id="days until a number"),
+]
+
+
+@pytest.mark.parametrize(("written", "mark", "code"), FACTS)
+def test_a_wrong_fact_is_told_where_it_is_wrong(copy: Path, written: str, mark: str, code: str) -> None:
+    add(copy, "rules/facts.yaml", f"  probe: {{label: x, {written}}}\n")
+    assert faults_of(copy) == [(code, place_of(copy, "rules/facts.yaml", mark))]
