@@ -107,6 +107,13 @@ class Minus:
 
 
 @dataclass(frozen=True)
+class Sum:
+    """All of the values together; unknown if one of them is."""
+
+    values: tuple["Value", ...]
+
+
+@dataclass(frozen=True)
 class Percent:
     """100 × `part` by `whole`, rounded down; unknown if `whole` is less than `least` (1 or more) or `part` beyond `LARGEST_PART`."""
 
@@ -229,7 +236,7 @@ class TruthRef:
 
 
 Accumulator: TypeAlias = Latest | First | Last | CountWithin | DaysWithin | OpenItems
-Value: TypeAlias = Accumulator | Const | Today | FactRef | DayOf | BusinessCount | Minus | Percent | Coalesce | Extreme | OneOf | Fresh | Case
+Value: TypeAlias = Accumulator | Const | Today | FactRef | DayOf | BusinessCount | Minus | Sum | Percent | Coalesce | Extreme | OneOf | Fresh | Case
 Truth: TypeAlias = Compare | Member | HasTag | IsSet | Absent | AnyStale | IsUnknown | Not | All | Any | TruthRef
 Node: TypeAlias = Value | Truth
 

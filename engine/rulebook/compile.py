@@ -6,6 +6,7 @@ from typing import Literal
 
 from engine.facts.algebra import Any, Extreme, FactRef, Last, Latest, Node, Truth, Value, names_read, records_read, sources_read, walk
 from engine.facts.conditions import Path, lower, lower_all, lower_any
+from engine.facts.health import HEALTH, HEALTH_FACTS, POINTS, UNITS, Health, item_column
 from engine.facts.route import COMPLETE, Route
 from engine.facts.spec import FactSpec, FactType, Kind
 from engine.rulebook.plan import Column, Fact, Plan, RulePlan
@@ -28,6 +29,12 @@ class Written:
     never: Sequence[object]
     sources: Mapping[str, str]  # prefix of event or field -> source
     labels: Mapping[str, str]  # labels of the automatic facts
+    health: Health | None = None
+
+    @property
+    def automatic(self) -> tuple[str, ...]:
+        """The facts that route and health make by themselves."""
+        return (*AUTOMATIC, *HEALTH_FACTS) if self.health else AUTOMATIC
 
 
 @dataclass
@@ -45,8 +52,8 @@ class Compiler:
     # --- what conditions and primitives ask -------------------------------------------------------------------
 
     def type_of(self, fact: str, path: Path) -> FactType | None:
-        if fact not in self.written.facts and fact not in AUTOMATIC:
-            self.fault("E201", path, name=fact, known=(*AUTOMATIC, *self.written.facts))
+        if fact not in self.written.facts and fact not in self.written.automatic:
+            self.fault("E201", path, name=fact, known=(*self.written.automatic, *self.written.facts))
             return None
         self.resolve(fact, path)
         return self.facts[fact].type if fact in self.facts else None
@@ -97,6 +104,8 @@ class Compiler:
     @staticmethod
     def _home(name: str) -> Path:
         kind, _, rest = name.partition(".")
+        if kind == HEALTH and rest:
+            return ("health", "items", int(rest), "when")
         return {"segment": ("segments", rest), "passed": ("steps", rest)}.get(kind, ("facts", name))
 
     def _add(self, name: str) -> None:
@@ -107,6 +116,11 @@ class Compiler:
             self._keep(name, lower_all(self.written.segments[rest], ("segments", rest, "when"), self), truth=True)
         elif kind in {"at", "done", "passed"} and rest:
             self._add_step(kind, rest)
+        elif kind == HEALTH and rest:
+            assert self.written.health is not None
+            self._keep(name, lower_all(self.written.health.items[int(rest)].when, self._home(name), self), truth=True)
+        elif name in HEALTH_FACTS:
+            self._add_health(name)
         elif name in AUTOMATIC:
             self._add_automatic(name)
         else:
@@ -152,9 +166,19 @@ class Compiler:
         self._keep(name, route.stalled_days(), truth=False)
         self._tell(Fact(name, label, FactType("number"), "days"))
 
+    def _add_health(self, name: str) -> None:
+        health = self.written.health
+        assert health is not None
+        for index in range(len(health.items)):
+            self.resolve(item_column(index), ("health", "items", index, "when"))
+        if name == HEALTH:
+            self.resolve(POINTS, ("health",))
+        self._keep(name, health.lower(name, self), truth=False)
+        self._tell(Fact(name, self.written.labels[name], health.result(name), UNITS[name]))
+
     def _add_fact(self, name: str, spec: FactSpec) -> None:
         for other in spec.facts_read():
-            if other in self.written.facts or other in AUTOMATIC:
+            if other in self.written.facts or other in self.written.automatic:
                 self.resolve(other, ("facts", name))
         usable = [self._is_usable(name, key, *wanted) for key, wanted in spec.operands().items()]
         if not all(usable):
@@ -200,7 +224,7 @@ class Compiler:
 def compile_plan(written: Written, report: Report) -> Plan:
     """Compile everything, reporting each fault at its path; the plan is only good if nothing was reported."""
     compiler = Compiler(written, report)
-    for name in (*AUTOMATIC, *written.facts):
+    for name in (*written.automatic, *written.facts):
         compiler.resolve(name, ("facts", name))
     for segment in written.segments:
         compiler.resolve(f"segment.{segment}", ("segments", segment))

@@ -68,6 +68,9 @@ class Writer:
                 return self._applied("business_count", node.day)
             case a.Minus():
                 return self._minus(node)
+            case a.Sum():
+                kept = self._temporary()
+                return f"(None if None in ({kept} := ({''.join(f'{self.value(part)}, ' for part in node.values)})) else sum({kept}))"
             case a.Percent():
                 return self._percent(node)
             case a.Coalesce():

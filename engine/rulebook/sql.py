@@ -6,6 +6,7 @@ any dialect is used and nothing depends on the server's clock or zone. The state
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from sqlglot import exp
 
@@ -165,6 +166,9 @@ class Renderer:
                 return self._business_count(node)
             case a.Minus():
                 return exp.paren(exp.Sub(this=self.value(node.left), expression=self.value(node.right)), copy=False)
+            case a.Sum():
+                first, *rest = [self.value(part) for part in node.values]
+                return exp.paren(reduce(lambda total, part: exp.Add(this=total, expression=part), rest, first), copy=False)
             case a.Percent():
                 return self._percent(node)
             case a.Coalesce():

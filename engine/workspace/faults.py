@@ -16,6 +16,7 @@ from engine.workspace.tree import Node, Path, decoded
 
 NUMBERS = {"int_type", "int_parsing", "int_from_float"}
 EXAMPLES = ("next_step", "next-setting", "product.login", "09:00", "36h", "mail/readiness", "cs@example.jp", "https://example.jp")
+OWN = {"table_without_else": "E306", "points_beyond_full": "E320", "bands_with_gaps": "E321"}  # raised by models of our own
 KINDS = {"string": '"…"', "list": "[…, …]", "dict": "{key: value}", "model": "{key: value}", "bool": "true / false"}
 AT_KEY = {"E105", "E106", "E107", "E120", "E201", "E303", "E401"}  # found at the key, the others at the value
 
@@ -143,8 +144,8 @@ class Faults:
                 self.add("E309", self.place(path), key=name, value=given, example=example_of(context))
             case "greater_than_equal" | "less_than_equal":
                 self.add("E304", self.place(path), key=name, value=given, limit=context.get("ge", context.get("le")))
-            case "table_without_else":
-                self.add("E306", self.place(path))
+            case _ if kind in OWN:
+                self.add(OWN[kind], self.place(path), **context)
             case "too_short":
                 self.add("E110", self.place(path), key=name)
             case _ if kind in NUMBERS:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from engine.calendar import BusinessDays, Zone, day_of_date, zone
 from engine.errors import BansoError, Fault, Place
 from engine.facts import PRIMITIVES
+from engine.facts.health import HEALTH_FACTS
 from engine.facts.open_items import OpenItemsFact
 from engine.facts.route import COMPLETE, Route, RouteSpec, Step
 from engine.facts.spec import FactSpec
@@ -34,12 +35,31 @@ CONTENT = {".yaml", ".sql", ".csv", ".mjml", ".txt", ".md"}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 FIRST_HOLIDAY_YEAR, LAST_HOLIDAY_YEAR = 2005, 2050
 LABELS = {
-    "en": {"next_step": "next step", "stalled_days": "days without progress", "done": "steps done", "complete": "complete"},
-    "ja": {"next_step": "次の工程", "stalled_days": "設定が進んでいない日数", "done": "済んだ工程", "complete": "完了"},
+    "en": {
+        "next_step": "next step",
+        "stalled_days": "days without progress",
+        "done": "steps done",
+        "complete": "complete",
+        "health": "health",
+        "health_points": "health points",
+        "health_coverage": "health: share of the points that can be told",
+    },
+    "ja": {
+        "next_step": "次の工程",
+        "stalled_days": "設定が進んでいない日数",
+        "done": "済んだ工程",
+        "complete": "完了",
+        "health": "ヘルススコアの帯",
+        "health_points": "ヘルススコア",
+        "health_coverage": "ヘルススコアのデータ充足率",
+    },
 }
 NAME, ID = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z][a-z0-9-]{0,62}")
-TAKEN = {"facts": (*AUTOMATIC, "any", "segment", "stalled_since", "excluded", "account_id", "contact_id"), "steps": (COMPLETE, "by", "else")}
-TOP_KEYS = ("banso", "route", "steps", "facts", "segments", "goals", "order", "rules", "defaults")
+TAKEN = {
+    "facts": (*AUTOMATIC, *HEALTH_FACTS, "any", "segment", "stalled_since", "excluded", "account_id", "contact_id"),
+    "steps": (COMPLETE, "by", "else"),
+}
+TOP_KEYS = ("banso", "route", "steps", "facts", "segments", "goals", "health", "order", "rules", "defaults")
 
 
 def load_workspace(root: Path, channels: frozenset[str]) -> Workspace:
@@ -120,7 +140,7 @@ class _Builder:
 
     def build(self) -> Workspace | None:
         settings = self._model(WorkspaceFile, "banso", {key: self.sections[key] for key in WorkspaceFile.model_fields if key in self.sections})
-        goals = self._model(GoalsFile, "goals", {key: self.sections[key] for key in ("segments", "goals") if key in self.sections})
+        goals = self._model(GoalsFile, "goals", {key: self.sections[key] for key in GoalsFile.model_fields if key in self.sections})
         order = self._model(OrderFile, "order", {key: self.sections[key] for key in ("order",) if key in self.sections})
         route, facts, rules = self._route(), self._facts(), self._rules()
         if settings is None or goals is None or order is None or route is None or self.faults.unreadable:
@@ -130,7 +150,7 @@ class _Builder:
         labels = LABELS[settings.workspace.language]
         segments = {name: segment.when for name, segment in goals.segments.items()}
         reached = {name: goal.reached_by for name, goal in goals.goals.items()}
-        written = Written(facts, route, segments, reached, rules, settings.never, prefixes, labels)
+        written = Written(facts, route, segments, reached, rules, settings.never, prefixes, labels, goals.health)
         plan = compile_plan(written, self.faults.at)
         self.faults.broken |= set(facts) - set(plan.facts)
         mails = read_mails(self.root / "templates", plan, self.faults)

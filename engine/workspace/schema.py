@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from engine.facts.health import Health
 from engine.facts.spec import Name, Strict
 
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -106,6 +107,7 @@ class Goal(Strict):
 
 
 class GoalsFile(Strict):
+    health: Health | None = None
     segments: dict[Name, Segment] = {}
     goals: Annotated[dict[Name, Goal], Field(min_length=1)]
 

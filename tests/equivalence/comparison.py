@@ -19,7 +19,7 @@ from engine.rulebook.python import compile_python
 from engine.rulebook.sql import Bound
 from engine.rulebook.statement import UNIT_COLUMNS, Question, Unit, statement
 
-from .oracle import Oracle, labels_of
+from .oracle import AUTOMATIC, Oracle, labels_of
 from .rules import Plain
 from .worlds import World
 
@@ -84,7 +84,7 @@ def asked(rules: Plain) -> tuple[str, ...]:
     """Every name whose value all three can say."""
     steps = [name for step in rules["steps"] for name in (f"at.{step}", f"done.{step}")]
     named = [*(f"segment.{name}" for name in rules["segments"]), *(f"goal.{name}" for name in rules["goals"])]
-    return (*rules["facts"], "next_step", "stalled_days", *steps, *named)
+    return (*rules["facts"], *AUTOMATIC, *steps, *named)
 
 
 def by_sql(duck: duckdb.DuckDBPyConnection, world: World, plan: Plan, question: Question, *, ties: bool) -> Answers:

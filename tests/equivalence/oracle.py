@@ -17,6 +17,7 @@ from .worlds import World, local_day
 Truth = bool | None
 Value = int | str | None
 MINUTES = {"m": 1, "h": 60, "d": 1440}
+AUTOMATIC = ("next_step", "stalled_days", "health", "health_points", "health_coverage")
 REACH = 400  # business days are counted this many days back and forth; "farther dates count as this far"
 
 
@@ -50,7 +51,7 @@ class Oracle:
 
     def answer(self) -> dict[str, Value]:
         """Every fact, step, segment, goal and rule by the name the engine gives it."""
-        names = [*self.rules["facts"], "next_step", "stalled_days"]
+        names = [*self.rules["facts"], *AUTOMATIC]
         answer: dict[str, Value] = {name: self.value(name) for name in names}
         for step in self.rules["steps"]:
             answer[f"at.{step}"], answer[f"done.{step}"] = self.done_at(step), self.is_done(step)
@@ -128,6 +129,8 @@ class Oracle:
             return self.next_step()
         if name == "stalled_days":
             return self.stalled_days()
+        if name.startswith("health"):
+            return {"health": self._band, "health_points": self._points, "health_coverage": self._coverage}[name]()
         fact = self.rules["facts"][name]
         primitive = next(key for key in _PRIMITIVES if key in fact)
         return _PRIMITIVES[primitive](self, fact)
@@ -206,6 +209,30 @@ class Oracle:
             if truth is None and self._stale({source for each in row["when"] for source in self.sources_of(each)}):
                 return None
         return str(last["else"])
+
+    # --- the health score ---------------------------------------------------------------------------------------
+
+    def _items(self) -> list[tuple[int, Truth]]:
+        """The points of each item, and whether the account has earned them."""
+        return [(item["points"], all_of([self.holds(each) for each in item["when"]])) for item in self.rules["health"]["items"]]
+
+    def _points(self) -> Value:
+        """ "An unknown item gives 0 points"; but one that a stale source may have made unknown makes the score unknown."""
+        for item, (_, truth) in zip(self.rules["health"]["items"], self._items(), strict=True):
+            if truth is None and self._stale({source for each in item["when"] for source in self.sources_of(each)}):
+                return None
+        return sum(points for points, truth in self._items() if truth)
+
+    def _coverage(self) -> Value:
+        """ "Lowers the shown coverage %": 100 times the points of the items that are known by the points of all."""
+        items = self._items()
+        return 100 * sum(points for points, truth in items if truth is not None) // sum(points for points, _ in items)
+
+    def _band(self) -> Value:
+        """The highest band that begins at or below the points."""
+        points = self.value("health_points")
+        begun = [(lowest, band) for band, lowest in self.rules["health"]["bands"].items() if points is not None and lowest <= int(points)]
+        return max(begun)[1] if begun else None
 
     # --- the route ------------------------------------------------------------------------------------------------
 
@@ -312,6 +339,8 @@ class Oracle:
             steps = self.rules["steps"].values()
             read = [event for step in steps for event in (*step["done_by"], *(step.get("progress_by", []) if name == "stalled_days" else []))]
             return self._sources(read) | {source for step in steps for each in step.get("needed_when", []) for source in self.sources_of(each)}
+        if name.startswith("health"):
+            return {source for item in self.rules["health"]["items"] for each in item["when"] for source in self.sources_of(each)}
         fact = self.rules["facts"][name]
         if "table" in fact:
             return {source for row in fact["table"] for each in row.get("when", []) for source in self.sources_of(each)}
@@ -331,7 +360,7 @@ class Oracle:
 
 def labels_of(rules: Plain) -> dict[str, str]:
     """For each fact its primitive and option, the name under which it is counted."""
-    automatic = {"next_step": "next_step", "stalled_days": f"stalled_days {rules['route']['stalled']}"}
+    automatic = {name: name for name in AUTOMATIC} | {"stalled_days": f"stalled_days {rules['route']['stalled']}"}
     return automatic | {name: _label_of(fact) for name, fact in rules["facts"].items()}
 
 

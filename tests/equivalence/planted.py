@@ -143,6 +143,16 @@ def holidays_counted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(python, "_business_lookup", lambda days, today: honest(BusinessDays(days.weekdays), today))
 
 
+def _with_columns(patch: pytest.MonkeyPatch, change: Callable[[Column], Column]) -> None:
+    """The function is generated from changed columns."""
+
+    def compiled(plan: Plan, place: Zone, business: BusinessDays, *, all_columns: bool) -> python.Evaluator:
+        columns = tuple(change(each) for each in plan.columns)
+        return python.compile_python(replace(plan, columns=columns), place, business, all_columns=all_columns)
+
+    patch.setattr(comparison, "compile_python", compiled)
+
+
 def first_step_not_proven(patch: pytest.MonkeyPatch) -> None:
     """Records of later steps say nothing about the first: its own record must be there."""
 
@@ -151,11 +161,7 @@ def first_step_not_proven(patch: pytest.MonkeyPatch) -> None:
             return each
         return replace(each, node=each.node.rows[0][1])
 
-    def compiled(plan: Plan, place: Zone, business: BusinessDays, *, all_columns: bool) -> python.Evaluator:
-        columns = tuple(own_record_only(each) for each in plan.columns)
-        return python.compile_python(replace(plan, columns=columns), place, business, all_columns=all_columns)
-
-    patch.setattr(comparison, "compile_python", compiled)
+    _with_columns(patch, own_record_only)
 
 
 def unknown_row_ends_a_table(patch: pytest.MonkeyPatch) -> None:
@@ -171,6 +177,17 @@ def unknown_row_ends_a_table(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(python.Writer, "value", value)
 
 
+def doubt_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A health item that a stale source leaves unknown counts as not earned."""
+
+    def known_rows_only(each: Column) -> Column:
+        if each.name != "health_points" or not isinstance(each.node, a.Case):
+            return each
+        return replace(each, node=each.node.otherwise)
+
+    _with_columns(patch, known_rows_only)
+
+
 BUGS = (
     Bug("off_by_one_day", "sql", off_by_one_day),
     Bug("missing_as_false", "sql", missing_as_false),
@@ -184,5 +201,6 @@ BUGS = (
     Bug("closed_at_the_same_instant", "python", closed_at_the_same_instant),
     Bug("holidays_counted", "python", holidays_counted),
     Bug("first_step_not_proven", "python", first_step_not_proven),
+    Bug("doubt_forgotten", "python", doubt_forgotten),
     Bug("unknown_row_ends_a_table", "python", unknown_row_ends_a_table),
 )

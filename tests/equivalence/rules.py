@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from engine.facts import PRIMITIVES
+from engine.facts.health import HEALTH_FACTS, Health
 from engine.facts.route import Route, RouteSpec, Step
 from engine.rulebook.compile import Written, compile_plan
 from engine.rulebook.plan import Plan
@@ -19,6 +20,7 @@ COMPUTED, RULES, SEGMENTS = 8, 12, 3
 STEPS = ("applied", "entered", "settled", "guided", "booked", "held")
 DONE_BY = (["sfa.applied"], ["product.login"], ["product.saved", "product.published"], ["product.guided"], ["product.booked"], ["product.held"])
 LABELS = {"next_step": "next step", "stalled_days": "days without progress", "done": "steps done", "complete": "complete"}
+LABELS |= {name: name for name in HEALTH_FACTS}
 OUTCOMES = ("red", "yellow", "green")
 ACTION = {"send": "mail", "from": "desk", "template": "mail/any", "lead_to": {"setting": "next_step"}}
 DULL = {"title": "any", "why": {"who": "any", "benefit": "any"}, "stage": "share", "owner": "any", "do": ACTION, "goal": "forward"}
@@ -68,6 +70,9 @@ def random_rules(seed: int) -> Plain:
     writer.known.update(done=Known("done", names), next_step=Known("enum", (*names, "complete")), stalled_days=Known("number"))
     facts["follow"] = _table(draw, writer, _about(draw, writer, ("grade", "next_step", "stalled_days", "done")))
     writer.known["follow"] = Known("enum", _outcomes(facts["follow"]))
+    health = _health(draw, writer)
+    numbers = ("health_points", "health_coverage")
+    writer.known.update(health=Known("enum", tuple(health["bands"])), **{name: Known("number") for name in numbers})
     for number in range(1, SEGMENTS):
         segments[f"segment_{number}"] = {"when": writer.some(1, 2)}
         writer.segments[f"segment_{number}"] = None
@@ -78,6 +83,7 @@ def random_rules(seed: int) -> Plain:
         "steps": steps,
         "facts": {name: {"label": name, **plain} for name, plain in facts.items()},
         "segments": segments,
+        "health": health,
         "goals": {"forward": "next_step", "booked": ["product.booked", "course.held"]},
         "rules": rules,
         "never": writer.some(0, 1),
@@ -148,6 +154,14 @@ def _outcomes(fact: Plain) -> Sequence[str]:
 
 def _about(draw: Random, writer: "_Conditions", names: Sequence[str]) -> Plain:
     return writer.about(draw.choice(names))
+
+
+def _health(draw: Random, writer: "_Conditions") -> Plain:
+    """A few items, together worth 100 points or fewer, and bands in any order."""
+    points = [draw.choice((1, 7, 20, 33)) for _ in range(draw.randrange(1, 4))]
+    lowest = dict(zip(draw.sample(OUTCOMES, 3), (0, *sorted(draw.sample(range(1, 60), 2))), strict=True))
+    bands = {band: lowest[band] for band in draw.sample(OUTCOMES, 3)}
+    return {"items": [{"label": "any", "when": writer.some(1, 2), "points": each} for each in points], "bands": bands}
 
 
 def _steps(draw: Random, writer: "_Conditions") -> dict[str, Plain]:
@@ -224,6 +238,7 @@ def compiled(rules: Plain) -> Plan:
         never=rules["never"],
         sources=rules["sources"],
         labels=LABELS,
+        health=Health.model_validate(rules["health"]),
     )
     return compile_plan(written, _refuse)
 

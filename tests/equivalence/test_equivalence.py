@@ -29,6 +29,7 @@ FACTS = (
     *("days_since", "days_since or_since", "days_since business", "days_until", "days_until business"),
     *("rate", "rate base_at_least"),
     *("open_items", "open_items open_at_least", "open_items opened_within_days", "table", "table on table or route"),
+    *("health", "health_points"),
     *("next_step", "stalled_days calendar", "stalled_days business"),
 )
 COMPARISONS = (
@@ -41,6 +42,7 @@ EXPECTED = {
     *(("rule", label, word) for label in ("when/unless", "excluded", "segment") for word in THREE),
     *(("route", "needed_when", word) for word in THREE),
     *(("route", label, word) for label in ("first step proven by later", "progress_by is the newest") for word in ("true", "false")),
+    ("fact", "health_coverage", "known"),
     *{("route", "optional", "false"), ("route", "complete", "true")},
 }
 

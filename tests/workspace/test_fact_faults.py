@@ -10,7 +10,7 @@ from engine.errors import BansoError, Place
 from engine.workspace.load import load_workspace
 
 ROOT = Path(__file__).parents[2]
-BEFORE = {"rules/facts.yaml": "facts:"}
+BEFORE = {"rules/facts.yaml": "facts:", "rules/goals.yaml": "goals:"}
 
 
 @pytest.fixture
@@ -21,10 +21,11 @@ def copy(tmp_path: Path) -> Path:
 
 
 def add(root: Path, file: str, lines: str) -> None:
-    """Write lines right after the first line that begins the file's section."""
+    """Write lines right after the first line that begins the section, or before it where they begin one of their own."""
     path = root / file
     text = path.read_text(encoding="utf-8")
-    end = text.index("\n", text.index(BEFORE[file])) + 1
+    start = text.index(BEFORE[file])
+    end = text.index("\n", start) + 1 if lines.startswith(" ") else start
     path.write_text(text[:end] + lines + text[end:], encoding="utf-8")
 
 
@@ -56,3 +57,34 @@ FACTS = [
 def test_a_wrong_fact_is_told_where_it_is_wrong(copy: Path, written: str, mark: str, code: str) -> None:
     add(copy, "rules/facts.yaml", f"  probe: {{label: x, {written}}}\n")
     assert faults_of(copy) == [(code, place_of(copy, "rules/facts.yaml", mark))]
+
+
+HEALTH = """health:
+  items:
+    - {label: x, when: [{active_28: {at_least: 8}}], points: 60}
+    - {label: y, when: [{open_cases: {at_most: 0}}], points: 40}
+  bands: {red: 0, yellow: 40, green: 70}
+"""
+HEALTHS = [
+    pytest.param("points: 40", "points: 41", "- {label: x", "E320", id="more than 100 points"),
+    pytest.param("red: 0", "red: 1", "{red:", "E321", id="a lowest band above nothing"),
+    pytest.param("yellow: 40", "yellow: 70", "{red:", "E321", id="two bands at one point"),
+    pytest.param("open_cases", "health_points", "{health_points", "E405", id="a score that rests on itself"),
+    pytest.param("open_cases", "open_case", "open_case:", "E201", id="an item on an unknown fact"),
+    pytest.param("points: 60", "point: 60", "point:", "E105", id="an unknown key"),
+]
+
+
+@pytest.mark.parametrize(("meant", "typed", "mark", "code"), HEALTHS)
+def test_a_wrong_health_is_told_where_it_is_wrong(copy: Path, meant: str, typed: str, mark: str, code: str) -> None:
+    add(copy, "rules/goals.yaml", HEALTH.replace(meant, typed))
+    assert faults_of(copy) == [(code, place_of(copy, "rules/goals.yaml", mark))]
+
+
+def test_health_is_three_facts_more(copy: Path) -> None:
+    add(copy, "rules/goals.yaml", HEALTH)
+    add(copy, "rules/facts.yaml", "  probe: {label: x, rate: health_points, of: health_coverage}\n")
+    facts = load_workspace(copy, frozenset(CHANNELS)).plan.facts
+    assert [facts[name].unit for name in ("health", "health_points", "health_coverage")] == ["", "points", "percent"]
+    assert list(facts["health"].type.values) == ["red", "yellow", "green"]
+    assert set(facts["probe"].reads) == {"product.login", "support.case_opened", "support.case_closed"}
