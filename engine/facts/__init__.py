@@ -7,6 +7,7 @@ from engine.facts.attribute import Attribute
 from engine.facts.count import Count
 from engine.facts.days_since import DaysSince
 from engine.facts.days_until import DaysUntil
+from engine.facts.ignored_in_row import IgnoredInRowFact
 from engine.facts.open_items import OpenItemsFact
 from engine.facts.rate import Rate
 from engine.facts.spec import FactSpec
@@ -19,6 +20,7 @@ PRIMITIVES: Mapping[str, type[FactSpec]] = {
     "days_since": DaysSince,
     "days_until": DaysUntil,
     "open_items": OpenItemsFact,
+    "ignored_in_row": IgnoredInRowFact,
     "rate": Rate,
     "table": Table,
     "count": Count,

@@ -64,6 +64,21 @@ class OpenItems:
     within_days: int
 
 
+@dataclass(frozen=True)
+class IgnoredInRow:
+    """How many touches after the last answered one have a window that ended before today. Touches at one instant are one touch.
+
+    A window begins on the day of the touch and has as many days as the touch's record says as its number (the most, if several do;
+    1 to `LONGEST_WINDOW`), else `valid_days`. A touch is answered by a later record of `responses` on a day of its window.
+    """
+
+    touch: str
+    responses: tuple[str, ...]
+    valid_days: int
+
+
+LONGEST_WINDOW = 366
+
 # --- values -------------------------------------------------------------------------------------------------------
 
 LARGEST_PART = 2**55  # a hundred times as much still fits into 64 bits
@@ -235,12 +250,12 @@ class TruthRef:
     name: str
 
 
-Accumulator: TypeAlias = Latest | First | Last | CountWithin | DaysWithin | OpenItems
+Accumulator: TypeAlias = Latest | First | Last | CountWithin | DaysWithin | OpenItems | IgnoredInRow
 Value: TypeAlias = Accumulator | Const | Today | FactRef | DayOf | BusinessCount | Minus | Sum | Percent | Coalesce | Extreme | OneOf | Fresh | Case
 Truth: TypeAlias = Compare | Member | HasTag | IsSet | Absent | AnyStale | IsUnknown | Not | All | Any | TruthRef
 Node: TypeAlias = Value | Truth
 
-ACCUMULATORS = (Latest, First, Last, CountWithin, DaysWithin, OpenItems)
+ACCUMULATORS = (Latest, First, Last, CountWithin, DaysWithin, OpenItems, IgnoredInRow)
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -283,6 +298,8 @@ def _names_of(node: Accumulator) -> tuple[str, ...]:
             return (node.event,)
         case OpenItems():
             return (node.opened, node.closed)
+        case IgnoredInRow():
+            return (node.touch, *node.responses)
 
 
 def sources_read(node: Node) -> set[str]:

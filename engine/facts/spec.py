@@ -31,6 +31,15 @@ class FactType:
     values: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ChannelEvents:
+    """The event that is a touch of a channel, those that answer one, and for how many days (that of the touch being day 1) they may."""
+
+    touch: str | None
+    response: tuple[str, ...]
+    valid_days: int
+
+
 class Names(Protocol):
     """What a primitive may ask of the workspace while it is put into the algebra."""
 
@@ -42,6 +51,10 @@ class Names(Protocol):
 
     def conditions(self, raw: Sequence[object], path: tuple[str | int, ...]) -> Truth:
         """All of a list of conditions; faults are reported at `path` below this fact."""
+        ...
+
+    def channel(self, name: str, path: tuple[str | int, ...]) -> ChannelEvents | None:
+        """A channel with touches that can be answered; None after reporting at `path` below this fact that there is none."""
         ...
 
     def stale_sources(self, truth: Truth) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from engine.facts.algebra import Any, Extreme, FactRef, Last, Latest, Node, Trut
 from engine.facts.conditions import Path, lower, lower_all, lower_any
 from engine.facts.health import HEALTH, HEALTH_FACTS, POINTS, UNITS, Health, item_column
 from engine.facts.route import COMPLETE, Route
-from engine.facts.spec import FactSpec, FactType, Kind
+from engine.facts.spec import ChannelEvents, FactSpec, FactType, Kind
 from engine.rulebook.plan import Column, Fact, Plan, RulePlan
 from engine.rulebook.spec import RuleSpec
 
@@ -30,6 +30,7 @@ class Written:
     sources: Mapping[str, str]  # prefix of event or field -> source
     labels: Mapping[str, str]  # labels of the automatic facts
     health: Health | None = None
+    channels: Mapping[str, ChannelEvents] = field(default_factory=dict)
 
     @property
     def automatic(self) -> tuple[str, ...]:
@@ -77,6 +78,12 @@ class Compiler:
 
     def conditions(self, raw: Sequence[object], path: Path) -> Truth:
         return lower_all(raw, (*self._open[-1][1], *path), self)
+
+    def channel(self, name: str, path: Path) -> ChannelEvents | None:
+        answerable = {each: events for each, events in self.written.channels.items() if events.touch is not None and events.response}
+        if name not in answerable:
+            self.fault("E204", (*self._open[-1][1], *path), kind="channel", name=name, known=tuple(answerable))
+        return answerable.get(name)
 
     def stale_sources(self, truth: Truth) -> tuple[str, ...]:
         return self._all_sources(truth)

@@ -10,7 +10,7 @@ from typing import cast
 
 from engine.calendar import BUSINESS_REACH, BusinessDays, Zone
 from engine.facts import algebra as a
-from engine.facts.fold import Fold, count_open, count_within, days_within
+from engine.facts.fold import Fold, count_ignored, count_open, count_within, days_within
 from engine.rulebook.plan import Column, Plan
 
 Known = int | str | None
@@ -56,6 +56,9 @@ class Writer:
             case a.OpenItems():
                 since = f"today - {node.within_days - 1}" if node.within_days else "None"
                 return f"count_open(items.get({node.opened!r}), items.get({node.closed!r}), now - {node.age}, {since}, day_of)"
+            case a.IgnoredInRow():
+                answers = "".join(f"moments.get({event!r}), " for event in node.responses)
+                return f"count_ignored(touches.get({node.touch!r}), ({answers}), {node.valid_days}, today, day_of)"
             case a.Const():
                 return repr(node.value)
             case a.Today():
@@ -199,7 +202,7 @@ def source_text(plan: Plan, columns: Sequence[Column]) -> str:
     flags = {source: f"s{index}" for index, source in enumerate(plan.sources)}
     writer = Writer(names, flags)
     lines = ["def facts(fold, now, today, stale, day_of, business_count):"]
-    lines += [f"    {kept} = fold.{kept}" for kept in ("latest", "first", "last", "days", "items")]
+    lines += [f"    {kept} = fold.{kept}" for kept in ("latest", "first", "last", "days", "items", "touches", "moments")]
     lines += _flag_lines(flags)
     lines += [f"    {names[each.name]} = {_column_text(writer, each)}" for each in columns]
     lines += [f"    return ({''.join(f'{name}, ' for name in names.values())})"]
@@ -280,7 +283,7 @@ def compile_python(plan: Plan, zone: Zone, business: BusinessDays, *, all_column
     """Generate and compile the function. With `all_columns` it also computes facts that no rule reads, for explain and mails."""
     columns = plan.columns if all_columns else plan.for_rules()
     namespace: dict[str, Callable[..., tuple[object, ...]]] = {}
-    helpers = {"count_within": count_within, "days_within": days_within, "count_open": count_open}
+    helpers = {"count_within": count_within, "days_within": days_within, "count_open": count_open, "count_ignored": count_ignored}
     text = source_text(plan, columns)
     exec(compile(text, "<plan>", "exec"), helpers, namespace)  # noqa: S102  # our own text, made from a checked plan
     return Evaluator(plan, columns, zone, business, namespace)

@@ -115,7 +115,9 @@ def aggregate(node: a.Accumulator, bound: Bound) -> exp.Expr:
         case a.DaysWithin():
             return _distinct_days(node, bound)
         case a.OpenItems():
-            raise TypeError("open items are counted per key first, see statement.py")
+            raise TypeError("open items are counted per key first, see relations.py")
+        case a.IgnoredInRow():
+            raise TypeError("touches are judged one by one first, see relations.py")
 
 
 def _latest(node: a.Latest, bound: Bound) -> exp.Expr:
@@ -150,7 +152,7 @@ class Renderer:
 
     def value(self, node: a.Value) -> exp.Expr:
         match node:
-            case a.CountWithin() | a.DaysWithin() | a.OpenItems():
+            case a.CountWithin() | a.DaysWithin() | a.OpenItems() | a.IgnoredInRow():
                 return exp.Coalesce(this=column(self.fold[node]), expressions=[literal(0)])
             case a.Latest() | a.First() | a.Last():
                 return column(self.fold[node])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.facts.conditions import Path
 from engine.facts.route import COMPLETE, Route
 from engine.facts.spec import FactSpec
 from engine.rulebook.compile import PER_PERIOD
@@ -52,16 +53,23 @@ def _check_route(parts: Parts, faults: Faults) -> None:
 
 
 def _check_events(parts: Parts, faults: Faults) -> None:
+    """Every event and field that is read begins with a prefix that someone delivers."""
     known = (*parts.prefixes, OWN_PREFIX)
+    for path, event in _events_named(parts):
+        if (prefix := event.split(".")[0]) not in known:
+            faults.at("E207", path, {"name": prefix, "event": event, "known": known})
+
+
+def _events_named(parts: Parts) -> Iterator[tuple[Path, str]]:
+    """Each event and field that the files name, with its place."""
     for name, fact in parts.facts.items():
-        for event in fact.events_read():
-            if event.split(".")[0] not in known:
-                faults.at("E207", ("facts", name), {"name": event.split(".")[0], "event": event, "known": known})
+        yield from ((("facts", name), event) for event in fact.events_read())
+    for name, channel in parts.settings.channels.items():
+        yield from ((("channels", name, "touch"), event) for event in [channel.touch] if event is not None)
+        yield from ((("channels", name, "response", number), event) for number, event in enumerate(channel.response))
     for step_id, step in parts.route.steps.items():
-        for key in ("done_by", "progress_by"):
-            for number, event in enumerate(getattr(step, key)):
-                if event.split(".")[0] not in known:
-                    faults.at("E207", ("steps", step_id, key, number), {"name": event.split(".")[0], "event": event, "known": known})
+        yield from ((("steps", step_id, "done_by", number), event) for number, event in enumerate(step.done_by))
+        yield from ((("steps", step_id, "progress_by", number), event) for number, event in enumerate(step.progress_by))
 
 
 def _check_order(parts: Parts, faults: Faults) -> None:

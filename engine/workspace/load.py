@@ -20,7 +20,7 @@ from engine.facts import PRIMITIVES
 from engine.facts.health import HEALTH_FACTS
 from engine.facts.open_items import OpenItemsFact
 from engine.facts.route import COMPLETE, Route, RouteSpec, Step
-from engine.facts.spec import FactSpec
+from engine.facts.spec import ChannelEvents, FactSpec
 from engine.rulebook.compile import AUTOMATIC, Written, compile_plan
 from engine.rulebook.spec import LANES, RuleSpec
 from engine.workspace.check import Parts, check_names
@@ -150,7 +150,8 @@ class _Builder:
         labels = LABELS[settings.workspace.language]
         segments = {name: segment.when for name, segment in goals.segments.items()}
         reached = {name: goal.reached_by for name, goal in goals.goals.items()}
-        written = Written(facts, route, segments, reached, rules, settings.never, prefixes, labels, goals.health)
+        channels = {name: ChannelEvents(each.touch, tuple(each.response), each.valid_days) for name, each in settings.channels.items()}
+        written = Written(facts, route, segments, reached, rules, settings.never, prefixes, labels, goals.health, channels)
         plan = compile_plan(written, self.faults.at)
         self.faults.broken |= set(facts) - set(plan.facts)
         mails = read_mails(self.root / "templates", plan, self.faults)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from engine.facts.health import Health
-from engine.facts.spec import Name, Strict
+from engine.facts.spec import EventName, Name, Strict
 
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -49,11 +49,16 @@ class Source(Strict):
 
 
 class Channel(Strict):
-    """`valid_days`: calendar days a touch is valid, the sending day being day 1; also the deadline unless `send_within_days` says otherwise."""
+    """`valid_days`: calendar days a touch is valid, the sending day being day 1; also the deadline unless `send_within_days` says otherwise.
+
+    `touch`: the event that is written for each touch; `response`: those that answer one while it is valid.
+    """
 
     label: str
     valid_days: Annotated[int, Field(ge=1, le=90)]
     send_within_days: Annotated[int, Field(ge=1, le=90)] | None = None
+    touch: EventName | None = None
+    response: list[EventName] = []
 
 
 class Sender(Strict):

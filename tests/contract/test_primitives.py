@@ -16,11 +16,22 @@ WRITTEN = {
     "days_since": {"days_since": ["product.login"], "count": "business"},
     "days_until": {"days_until": "guidance_start"},
     "open_items": {"open_items": {"opened": "support.case_opened", "closed": "support.case_closed", "key": "case_id"}},
+    "ignored_in_row": {"ignored_in_row": "mail"},
     "rate": {"rate": "mails_7", "of": "active_28"},
     "table": {"table": [{"when": [{"stalled_days": {"at_least": 5}}], "then": "stuck"}, {"else": "moving"}]},
     "count": {"count": "product.login", "within_days": 7},
 }
-VALUES = {"attribute": None, "active_days": 1, "days_since": 6, "days_until": None, "open_items": 0, "rate": 0, "table": "stuck", "count": 0}
+VALUES = {
+    "attribute": None,
+    "active_days": 1,
+    "days_since": 6,
+    "days_until": None,
+    "open_items": 0,
+    "ignored_in_row": 0,
+    "rate": 0,
+    "table": "stuck",
+    "count": 0,
+}
 SAID = [pytest.param(name, id=name) for name in PRIMITIVES]
 
 

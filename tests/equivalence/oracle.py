@@ -199,6 +199,27 @@ class Oracle:
             return None
         return 100 * int(part) // int(whole)
 
+    def _ignored(self, fact: Plain) -> Value:
+        """ "Ignored = window closed with no `response` event after the touch and inside it"; "an open one is not yet ignored"."""
+        channel = self.rules["channels"][fact["ignored_in_row"]]
+        if self._stale(self._sources([channel["touch"], *channel["response"]])):
+            return None
+        touches = self._of([channel["touch"]])
+        ignored = 0
+        for at in sorted({touch.occurred_at for touch in touches}, reverse=True):
+            own = [days for touch in touches if touch.occurred_at == at and (days := touch.number or 0) in range(1, 367)]
+            last_day = self._day(at) + max(own, default=channel["valid_days"]) - 1
+            self._reached("touch", "says its own days", bool(own))
+            if self._is_answered(at, last_day, channel["response"]):
+                break
+            ignored += self._reached("touch", "window is closed", last_day < self.world.today) is True
+        return ignored
+
+    def _is_answered(self, touched_at: int, last_day: int, responses: Sequence[str]) -> bool:
+        """ "Strictly after the touch and not later than the window's last day"."""
+        answered = any(at > touched_at and self._day(at) <= last_day for at in self._times(responses))
+        return self._reached("touch", "answered", answered) is True
+
     def _table(self, fact: Plain) -> Value:
         """ "First row that is true; unknown rows are passed over", but one that a stale source may have made unknown decides nothing."""
         *rows, last = fact["table"]
@@ -346,6 +367,9 @@ class Oracle:
             return {source for row in fact["table"] for each in row.get("when", []) for source in self.sources_of(each)}
         if "rate" in fact:
             return self.sources_of_fact(fact["rate"]) | self.sources_of_fact(fact["of"])
+        if "ignored_in_row" in fact:
+            channel = self.rules["channels"][fact["ignored_in_row"]]
+            return self._sources([channel["touch"], *channel["response"]])
         if "days_until" in fact:
             return self.sources_of_fact(fact["days_until"])
         return self._sources(_names_in(fact))
@@ -392,6 +416,7 @@ _PRIMITIVES: dict[str, Callable[[Oracle, Plain], Value]] = {
     "days_since": Oracle._days_since,
     "days_until": Oracle._days_until,
     "open_items": Oracle._open_items,
+    "ignored_in_row": Oracle._ignored,
     "rate": Oracle._rate,
     "table": Oracle._table,
     "count": Oracle._count,

@@ -1,6 +1,6 @@
 """Bugs as people make them, each planted into one executor by a small change of what it renders."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -8,13 +8,14 @@ from sqlglot import exp
 
 from engine.calendar import BusinessDays, Zone
 from engine.facts import algebra as a
-from engine.facts.fold import count_open
-from engine.rulebook import python, sql, statement
+from engine.facts.fold import Moments, count_ignored, count_open
+from engine.rulebook import python, relations, sql, statement
 from engine.rulebook.plan import Column, Plan
 
 from . import comparison
 
 Plant = Callable[[pytest.MonkeyPatch], None]
+DayOf = Callable[[int], int]
 Times = Mapping[str, Iterable[int]] | None
 
 
@@ -107,6 +108,20 @@ def negative_rounded_to_zero(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sql.Renderer, "_percent", percent)
 
 
+def answered_at_the_same_instant(patch: pytest.MonkeyPatch) -> None:
+    """An answer at the very instant of a touch answers it."""
+    honest = relations._answers
+
+    def answers(moments: str, keys: Sequence[str]) -> exp.Select:
+        rendered = honest(moments, keys)
+        for spec in rendered.find_all(exp.WindowSpec):
+            spec.set("start", "CURRENT ROW")
+            spec.set("start_side", None)
+        return rendered
+
+    patch.setattr(relations, "_answers", answers)
+
+
 # --- in the generated function ----------------------------------------------------------------------------------------
 
 
@@ -188,6 +203,15 @@ def doubt_forgotten(patch: pytest.MonkeyPatch) -> None:
     _with_columns(patch, known_rows_only)
 
 
+def open_window_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A touch counts as ignored on the last day of its window, though an answer may still come."""
+
+    def counted(touches: Mapping[int, int] | None, answers: Sequence[Moments | None], valid_days: int, today: int, day_of: DayOf) -> int:
+        return count_ignored(touches, answers, valid_days, today + 1, day_of)
+
+    patch.setattr(python, "count_ignored", counted)
+
+
 BUGS = (
     Bug("off_by_one_day", "sql", off_by_one_day),
     Bug("missing_as_false", "sql", missing_as_false),
@@ -196,11 +220,13 @@ BUGS = (
     Bug("known_at_ignored", "sql", known_at_ignored),
     Bug("offset_of_the_wrong_side", "sql", offset_of_the_wrong_side),
     Bug("negative_rounded_to_zero", "sql", negative_rounded_to_zero),
+    Bug("answered_at_the_same_instant", "sql", answered_at_the_same_instant),
     Bug("two_valued_not", "python", two_valued_not),
     Bug("stale_source_ignored", "python", stale_source_ignored),
     Bug("closed_at_the_same_instant", "python", closed_at_the_same_instant),
     Bug("holidays_counted", "python", holidays_counted),
     Bug("first_step_not_proven", "python", first_step_not_proven),
+    Bug("open_window_is_ignored", "python", open_window_is_ignored),
     Bug("doubt_forgotten", "python", doubt_forgotten),
     Bug("unknown_row_ends_a_table", "python", unknown_row_ends_a_table),
 )

@@ -8,6 +8,7 @@ from typing import Any
 from engine.facts import PRIMITIVES
 from engine.facts.health import HEALTH_FACTS, Health
 from engine.facts.route import Route, RouteSpec, Step
+from engine.facts.spec import ChannelEvents
 from engine.rulebook.compile import Written, compile_plan
 from engine.rulebook.plan import Plan
 from engine.rulebook.spec import RuleSpec
@@ -57,7 +58,7 @@ class Known:
 def random_rules(seed: int) -> Plain:
     """A rule set as its YAML files would hold it. `c0` is a name like any other, though the statement's own columns look so too."""
     draw = Random(f"rules {seed}")
-    computed = {**_counted(draw), **_dated(draw), **_open(draw), **_rates(draw)}
+    computed = {**_counted(draw), **_dated(draw), **_open(draw), **_rates(draw), **_ignored()}
     facts: dict[str, Plain] = {**ATTRIBUTES, **_with_operands(draw.sample(list(computed), COMPUTED), computed)}
     known = {name: Known(plain.get("type", "number"), tuple(plain.get("values", ()))) for name, plain in facts.items()}
     writer = _Conditions(draw, dict(known), {})
@@ -84,6 +85,7 @@ def random_rules(seed: int) -> Plain:
         "facts": {name: {"label": name, **plain} for name, plain in facts.items()},
         "segments": segments,
         "health": health,
+        "channels": _channels(draw),
         "goals": {"forward": "next_step", "booked": ["product.booked", "course.held"]},
         "rules": rules,
         "never": writer.some(0, 1),
@@ -132,6 +134,19 @@ def _rates(draw: Random) -> dict[str, Plain]:
     return {
         "rate": {"rate": draw.choice(("c0", "until")), "of": draw.choice(("active", "size"))},
         "rate_of_many": {"rate": draw.choice(("size", "until")), "of": draw.choice(("active_long", "c0")), **least},
+    }
+
+
+def _ignored() -> dict[str, Plain]:
+    return {"mails_ignored": {"ignored_in_row": "mail"}, "courses_ignored": {"ignored_in_row": "course"}}
+
+
+def _channels(draw: Random) -> Plain:
+    """The answers of one channel come from a source, and so do the touches of the other."""
+    answers = draw.choice((["product.login"], ["product.saved", "product.login", "course.held"], ["course.held"]))
+    return {
+        "mail": {"touch": "mail.sent", "response": answers, "valid_days": draw.choice((1, 3, 14))},
+        "course": {"touch": "course.held", "response": ["mail.sent", "product.login"], "valid_days": draw.choice((2, 21, 90))},
     }
 
 
@@ -239,6 +254,7 @@ def compiled(rules: Plain) -> Plan:
         sources=rules["sources"],
         labels=LABELS,
         health=Health.model_validate(rules["health"]),
+        channels={name: ChannelEvents(each["touch"], tuple(each["response"]), each["valid_days"]) for name, each in rules["channels"].items()},
     )
     return compile_plan(written, _refuse)
 

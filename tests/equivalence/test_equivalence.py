@@ -27,7 +27,7 @@ FACTS = (
     *(f"attribute {kind}" for kind in ("enum", "tags", "number", "date", "bool", "text")),
     *("count", "count ending_days_ago", "active_days", "active_days ending_days_ago", "active_days over 60 days"),
     *("days_since", "days_since or_since", "days_since business", "days_until", "days_until business"),
-    *("rate", "rate base_at_least"),
+    *("rate", "rate base_at_least", "ignored_in_row"),
     *("open_items", "open_items open_at_least", "open_items opened_within_days", "table", "table on table or route"),
     *("health", "health_points"),
     *("next_step", "stalled_days calendar", "stalled_days business"),
@@ -43,6 +43,7 @@ EXPECTED = {
     *(("route", "needed_when", word) for word in THREE),
     *(("route", label, word) for label in ("first step proven by later", "progress_by is the newest") for word in ("true", "false")),
     ("fact", "health_coverage", "known"),
+    *(("touch", label, word) for label in ("answered", "window is closed", "says its own days") for word in ("true", "false")),
     *{("route", "optional", "false"), ("route", "complete", "true")},
 }
 

@@ -143,7 +143,8 @@ class _Log:
 
     def _event(self, event: str, contacts: Sequence[str | None], number: int) -> Record:
         key = self.draw.choice(("k1", "k2", "k3", None)) if event in KEYED else None
-        return self._record(number, contacts, self._moment(), event=event, key=key)
+        days = self.draw.choice((None, None, NO_NUMBER, 0, 1, 2, 7, 366, 2**62 - 1)) if event == "mail.sent" else None
+        return self._record(number, contacts, self._moment(), event=event, key=key, number=days)
 
     def _value(self, name: str, contacts: Sequence[str | None], number: int) -> Record:
         at = self._moment()

@@ -10,7 +10,7 @@ from engine.errors import BansoError, Place
 from engine.workspace.load import load_workspace
 
 ROOT = Path(__file__).parents[2]
-BEFORE = {"rules/facts.yaml": "facts:", "rules/goals.yaml": "goals:"}
+BEFORE = {"rules/facts.yaml": "facts:", "rules/goals.yaml": "goals:", "rules/workspace.yaml": "channels:"}
 
 
 @pytest.fixture
@@ -59,6 +59,26 @@ def test_a_wrong_fact_is_told_where_it_is_wrong(copy: Path, written: str, mark: 
     assert faults_of(copy) == [(code, place_of(copy, "rules/facts.yaml", mark))]
 
 
+CHANNELS_WRITTEN = [
+    pytest.param("touch: popup_shown", "popup_shown", "E309", id="no event"),
+    pytest.param("touch: popups.shown", "popups.shown", "E207", id="a touch that nobody writes"),
+    pytest.param("touch: mail.sent, response: [mail.clicked, produkt.login]", "produkt.login", "E207", id="an answer that nobody delivers"),
+]
+
+
+@pytest.mark.parametrize(("written", "mark", "code"), CHANNELS_WRITTEN)
+def test_a_wrong_channel_is_told_where_it_is_wrong(copy: Path, written: str, mark: str, code: str) -> None:
+    add(copy, "rules/workspace.yaml", f"  probe: {{label: x, valid_days: 1, {written}}}\n")
+    assert faults_of(copy) == [(code, place_of(copy, "rules/workspace.yaml", mark))]
+
+
+@pytest.mark.parametrize("more", ["", ", touch: mail.sent", ", response: [product.login]"])
+def test_what_nobody_can_answer_cannot_be_ignored(copy: Path, more: str) -> None:
+    add(copy, "rules/workspace.yaml", f"  probe: {{label: x, valid_days: 1{more}}}\n")
+    add(copy, "rules/facts.yaml", "  probe: {label: x, ignored_in_row: probe}\n")
+    assert faults_of(copy) == [("E204", place_of(copy, "rules/facts.yaml", "probe}"))]
+
+
 HEALTH = """health:
   items:
     - {label: x, when: [{active_28: {at_least: 8}}], points: 60}
@@ -69,7 +89,7 @@ HEALTHS = [
     pytest.param("points: 40", "points: 41", "- {label: x", "E320", id="more than 100 points"),
     pytest.param("red: 0", "red: 1", "{red:", "E321", id="a lowest band above nothing"),
     pytest.param("yellow: 40", "yellow: 70", "{red:", "E321", id="two bands at one point"),
-    pytest.param("open_cases", "health_points", "{health_points", "E405", id="a score that rests on itself"),
+    pytest.param("open_cases", "health_points", "[{health_points", "E405", id="a score that rests on itself"),
     pytest.param("open_cases", "open_case", "open_case:", "E201", id="an item on an unknown fact"),
     pytest.param("points: 60", "point: 60", "point:", "E105", id="an unknown key"),
 ]
