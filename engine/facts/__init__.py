@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from engine.facts.active_days import ActiveDays
 from engine.facts.attribute import Attribute
+from engine.facts.calendar import Calendar
 from engine.facts.count import Count
 from engine.facts.days_since import DaysSince
 from engine.facts.days_until import DaysUntil
@@ -22,6 +23,7 @@ PRIMITIVES: Mapping[str, type[FactSpec]] = {
     "open_items": OpenItemsFact,
     "ignored_in_row": IgnoredInRowFact,
     "rate": Rate,
+    "calendar": Calendar,
     "table": Table,
     "count": Count,
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
+Span: TypeAlias = tuple[int, int]  # the first and the last day
 # --- accumulators -------------------------------------------------------------------------------------------------
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from engine.facts.algebra import Truth, Value
+
+if TYPE_CHECKING:
+    from engine.facts.calendar import Period
 
 Kind = Literal["number", "enum", "tags", "date", "text", "bool"]
 Unit = Literal["days", "times", "percent", "points", ""]
@@ -51,6 +54,10 @@ class Names(Protocol):
 
     def conditions(self, raw: Sequence[object], path: tuple[str | int, ...]) -> Truth:
         """All of a list of conditions; faults are reported at `path` below this fact."""
+        ...
+
+    def calendar(self, file: str) -> Sequence["Period"]:
+        """The rows of a calendar file, in file order."""
         ...
 
     def channel(self, name: str, path: tuple[str | int, ...]) -> ChannelEvents | None:

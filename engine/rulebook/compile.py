@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from engine.facts.algebra import Any, Extreme, FactRef, Last, Latest, Node, Truth, Value, names_read, records_read, sources_read, walk
+from engine.facts.calendar import Period
 from engine.facts.conditions import Path, lower, lower_all, lower_any
 from engine.facts.health import HEALTH, HEALTH_FACTS, POINTS, UNITS, Health, item_column
 from engine.facts.route import COMPLETE, Route
@@ -31,6 +32,7 @@ class Written:
     labels: Mapping[str, str]  # labels of the automatic facts
     health: Health | None = None
     channels: Mapping[str, ChannelEvents] = field(default_factory=dict)
+    calendars: Mapping[str, Sequence[Period]] = field(default_factory=dict)  # by file
 
     @property
     def automatic(self) -> tuple[str, ...]:
@@ -78,6 +80,9 @@ class Compiler:
 
     def conditions(self, raw: Sequence[object], path: Path) -> Truth:
         return lower_all(raw, (*self._open[-1][1], *path), self)
+
+    def calendar(self, file: str) -> Sequence[Period]:
+        return self.written.calendars.get(file, ())
 
     def channel(self, name: str, path: Path) -> ChannelEvents | None:
         answerable = {each: events for each, events in self.written.channels.items() if events.touch is not None and events.response}

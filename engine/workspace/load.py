@@ -23,6 +23,7 @@ from engine.facts.route import COMPLETE, Route, RouteSpec, Step
 from engine.facts.spec import ChannelEvents, FactSpec
 from engine.rulebook.compile import AUTOMATIC, Written, compile_plan
 from engine.rulebook.spec import LANES, RuleSpec
+from engine.workspace.calendars import read_calendars
 from engine.workspace.check import Parts, check_names
 from engine.workspace.faults import Faults, nearest
 from engine.workspace.model import SourceQuery, Workspace
@@ -151,7 +152,8 @@ class _Builder:
         segments = {name: segment.when for name, segment in goals.segments.items()}
         reached = {name: goal.reached_by for name, goal in goals.goals.items()}
         channels = {name: ChannelEvents(each.touch, tuple(each.response), each.valid_days) for name, each in settings.channels.items()}
-        written = Written(facts, route, segments, reached, rules, settings.never, prefixes, labels, goals.health, channels)
+        calendars = read_calendars(self.root / "rules", facts, self.faults)
+        written = Written(facts, route, segments, reached, rules, settings.never, prefixes, labels, goals.health, channels, calendars)
         plan = compile_plan(written, self.faults.at)
         self.faults.broken |= set(facts) - set(plan.facts)
         mails = read_mails(self.root / "templates", plan, self.faults)

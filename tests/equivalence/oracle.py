@@ -220,6 +220,14 @@ class Oracle:
         answered = any(at > touched_at and self._day(at) <= last_day for at in self._times(responses))
         return self._reached("touch", "answered", answered) is True
 
+    def _calendar(self, fact: Plain) -> Value:
+        """The value of the row, "both ends included", that today lies in."""
+        rows = [row for row in self._rows_of(fact) if row["from"] <= self.world.today <= row["to"]]
+        return str(rows[0]["value"]) if rows else None
+
+    def _rows_of(self, fact: Plain) -> list[Plain]:
+        return [row for row in self.rules["calendars"][fact["calendar"]] if row["kind"] == fact["kind"]]
+
     def _table(self, fact: Plain) -> Value:
         """ "First row that is true; unknown rows are passed over", but one that a stale source may have made unknown decides nothing."""
         *rows, last = fact["table"]
@@ -370,6 +378,8 @@ class Oracle:
         if "ignored_in_row" in fact:
             channel = self.rules["channels"][fact["ignored_in_row"]]
             return self._sources([channel["touch"], *channel["response"]])
+        if "calendar" in fact:
+            return set()
         if "days_until" in fact:
             return self.sources_of_fact(fact["days_until"])
         return self._sources(_names_in(fact))
@@ -418,6 +428,7 @@ _PRIMITIVES: dict[str, Callable[[Oracle, Plain], Value]] = {
     "open_items": Oracle._open_items,
     "ignored_in_row": Oracle._ignored,
     "rate": Oracle._rate,
+    "calendar": Oracle._calendar,
     "table": Oracle._table,
     "count": Oracle._count,
 }

@@ -212,6 +212,17 @@ def open_window_is_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(python, "count_ignored", counted)
 
 
+def last_day_left_out(patch: pytest.MonkeyPatch) -> None:
+    """The last day of a calendar's period no longer belongs to it."""
+    honest = python.Writer._compare
+
+    def compare(self: python.Writer, node: a.Compare, *, wanted: bool) -> str:
+        early = isinstance(node.value, a.Today) and node.operator == "<=" and isinstance(node.wanted, int)
+        return honest(self, replace(node, wanted=node.wanted - 1) if early else node, wanted=wanted)  # type: ignore[operator]
+
+    patch.setattr(python.Writer, "_compare", compare)
+
+
 BUGS = (
     Bug("off_by_one_day", "sql", off_by_one_day),
     Bug("missing_as_false", "sql", missing_as_false),
@@ -227,6 +238,7 @@ BUGS = (
     Bug("holidays_counted", "python", holidays_counted),
     Bug("first_step_not_proven", "python", first_step_not_proven),
     Bug("open_window_is_ignored", "python", open_window_is_ignored),
+    Bug("last_day_left_out", "python", last_day_left_out),
     Bug("doubt_forgotten", "python", doubt_forgotten),
     Bug("unknown_row_ends_a_table", "python", unknown_row_ends_a_table),
 )

@@ -6,6 +6,7 @@ from random import Random
 from typing import Any
 
 from engine.facts import PRIMITIVES
+from engine.facts.calendar import Period
 from engine.facts.health import HEALTH_FACTS, Health
 from engine.facts.route import Route, RouteSpec, Step
 from engine.facts.spec import ChannelEvents
@@ -13,7 +14,7 @@ from engine.rulebook.compile import Written, compile_plan
 from engine.rulebook.plan import Plan
 from engine.rulebook.spec import RuleSpec
 
-from .worlds import CLOSED, PREFIXES
+from .worlds import CLOSED, PREFIXES, day_in_the_middle
 
 Plain = Any  # what a YAML file holds: mappings, lists, texts, whole numbers, true and false
 
@@ -46,6 +47,8 @@ ATTRIBUTES = {
     "memo": {"attribute": "hearing.memo", "type": "text"},
 }
 
+SEASONS = {"season": {"calendar": "seasons.csv", "kind": "season"}, "year": {"calendar": "seasons.csv", "kind": "year"}}
+
 
 @dataclass(frozen=True)
 class Known:
@@ -58,9 +61,13 @@ class Known:
 def random_rules(seed: int) -> Plain:
     """A rule set as its YAML files would hold it. `c0` is a name like any other, though the statement's own columns look so too."""
     draw = Random(f"rules {seed}")
+    rows = _calendar_rows(draw, day_in_the_middle(seed))
     computed = {**_counted(draw), **_dated(draw), **_open(draw), **_rates(draw), **_ignored()}
     facts: dict[str, Plain] = {**ATTRIBUTES, **_with_operands(draw.sample(list(computed), COMPUTED), computed)}
     known = {name: Known(plain.get("type", "number"), tuple(plain.get("values", ()))) for name, plain in facts.items()}
+    for name, plain in SEASONS.items():
+        facts[name] = plain
+        known[name] = Known("enum", tuple(dict.fromkeys(row["value"] for row in rows if row["kind"] == plain["kind"])))
     writer = _Conditions(draw, dict(known), {})
     segments: dict[str, Plain] = {"plain": {"when": writer.some(1, 2)}}
     writer.segments["plain"] = None
@@ -85,6 +92,7 @@ def random_rules(seed: int) -> Plain:
         "facts": {name: {"label": name, **plain} for name, plain in facts.items()},
         "segments": segments,
         "health": health,
+        "calendars": {"seasons.csv": rows},
         "channels": _channels(draw),
         "goals": {"forward": "next_step", "booked": ["product.booked", "course.held"]},
         "rules": rules,
@@ -148,6 +156,21 @@ def _channels(draw: Random) -> Plain:
         "mail": {"touch": "mail.sent", "response": answers, "valid_days": draw.choice((1, 3, 14))},
         "course": {"touch": "course.held", "response": ["mail.sent", "product.login"], "valid_days": draw.choice((2, 21, 90))},
     }
+
+
+def _calendar_rows(draw: Random, middle: int) -> list[Plain]:
+    """Long periods first, short ones around the day about which the world turns, with gaps or without; the years go their own way."""
+    rows, day = [], middle - draw.choice((6, 60, 400))
+    while day < middle + 9:
+        lengths, gaps = ((1, 2, 3), (0, 0, 1, 2)) if day > middle - 7 else ((20, 45, 90), (0, 0, 1, 40))
+        first, last = day, day + draw.choice(lengths) - 1
+        rows.append({"kind": "season", "from": first, "to": last, "value": draw.choice(("prep", "entry", "o'clock"))})
+        day = last + 1 + draw.choice(gaps)
+    rows = [row for row in rows if draw.random() < 0.8] or rows[:1]
+    start = middle + draw.choice((-200, -30, -2, 1, 20))
+    rows += [{"kind": "year", "from": start + 365 * number, "to": start + 365 * number + 364, "value": f"{number}卒"} for number in range(2)]
+    draw.shuffle(rows)
+    return rows
 
 
 def _with_operands(names: Sequence[str], computed: Mapping[str, Plain]) -> dict[str, Plain]:
@@ -254,6 +277,7 @@ def compiled(rules: Plain) -> Plan:
         sources=rules["sources"],
         labels=LABELS,
         health=Health.model_validate(rules["health"]),
+        calendars={file: [Period(row["kind"], row["from"], row["to"], row["value"]) for row in rows] for file, rows in rules["calendars"].items()},
         channels={name: ChannelEvents(each["touch"], tuple(each["response"]), each["valid_days"]) for name, each in rules["channels"].items()},
     )
     return compile_plan(written, _refuse)

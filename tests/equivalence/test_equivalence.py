@@ -27,7 +27,7 @@ FACTS = (
     *(f"attribute {kind}" for kind in ("enum", "tags", "number", "date", "bool", "text")),
     *("count", "count ending_days_ago", "active_days", "active_days ending_days_ago", "active_days over 60 days"),
     *("days_since", "days_since or_since", "days_since business", "days_until", "days_until business"),
-    *("rate", "rate base_at_least", "ignored_in_row"),
+    *("rate", "rate base_at_least", "ignored_in_row", "calendar"),
     *("open_items", "open_items open_at_least", "open_items opened_within_days", "table", "table on table or route"),
     *("health", "health_points"),
     *("next_step", "stalled_days calendar", "stalled_days business"),

@@ -78,6 +78,11 @@ class World:
         return [record for record in self.accounts[account] if record.occurred_at <= self.instant and record.known_at <= self.instant]
 
 
+def day_in_the_middle(seed: int) -> int:
+    """The local day about which the world of a seed turns, in days since 1970-01-01."""
+    return SCENES[seed % len(SCENES)][1].toordinal() - EPOCH.date().toordinal()
+
+
 def random_world(seed: int, accounts: int) -> World:
     """The world of a seed."""
     draw = Random(f"world {seed}")

@@ -108,3 +108,42 @@ def test_health_is_three_facts_more(copy: Path) -> None:
     assert [facts[name].unit for name in ("health", "health_points", "health_coverage")] == ["", "points", "percent"]
     assert list(facts["health"].type.values) == ["red", "yellow", "green"]
     assert set(facts["probe"].reads) == {"product.login", "support.case_opened", "support.case_closed"}
+
+
+GOOD = "kind,from,to,value\nseason,2026-01-01,2026-03-31,prep\nyear,2026-01-01,2026-12-31,27卒\nseason,2026-04-01,2026-06-30,entry\n"
+PERIODS = [
+    pytest.param("season,2026-04-01", "season,2026-03-31", ["E323 4"], id="begins on the last day of the one before"),
+    pytest.param("season,2026-04-01", "season,2025-12-31", ["E323 2"], id="begins before the first"),
+    pytest.param("2026-06-30,entry", "2026-03-30,entry", ["E322 4"], id="ends before it begins"),
+    pytest.param("2026-06-30,entry", "2026-06-31,entry", ["E322 4"], id="no such day"),
+    pytest.param("2026-06-30,entry", "2026-06-30,", ["E322 4"], id="no value"),
+    pytest.param("from", "form", ["E203", "E322 2", "E322 3", "E322 4"], id="a misspelt column"),
+]
+
+
+def write_calendar(root: Path, text: str, kind: str = "season") -> None:
+    (root / "rules" / "seasons.csv").write_text(text, encoding="utf-8")
+    add(root, "rules/facts.yaml", f"  probe: {{label: x, calendar: seasons.csv, kind: {kind}, labels: {{entry: エントリー}}}}\n")
+
+
+@pytest.mark.parametrize(("meant", "typed", "earned"), PERIODS)
+def test_a_wrong_calendar_is_told_with_its_line(copy: Path, meant: str, typed: str, earned: list[str]) -> None:
+    write_calendar(copy, GOOD.replace(meant, typed))
+    found = [(code, place) for code, place in faults_of(copy)]
+    assert sorted(f"{code} {place.line}" if place.file == "rules/seasons.csv" else code for code, place in found) == earned
+
+
+@pytest.mark.parametrize(
+    ("file", "kind", "mark", "code"), [("seasons.csv", "season", "seasons.csv", "E125"), ("facts.yaml", "year", "year}", "E203")]
+)
+def test_a_calendar_that_is_not_there_is_told(copy: Path, file: str, kind: str, mark: str, code: str) -> None:
+    if code == "E203":
+        (copy / "rules" / "facts.yaml.csv").write_text(GOOD.replace("year", "term"), encoding="utf-8")
+        file = "facts.yaml.csv"
+    add(copy, "rules/facts.yaml", f"  probe: {{label: x, calendar: {file}, kind: {kind}}}\n")
+    assert faults_of(copy) == [(code, place_of(copy, "rules/facts.yaml", mark))]
+
+
+def test_a_calendar_has_its_values_in_file_order(copy: Path) -> None:
+    write_calendar(copy, GOOD)
+    assert list(load_workspace(copy, frozenset(CHANNELS)).plan.facts["probe"].type.values.items()) == [("prep", "prep"), ("entry", "エントリー")]
