@@ -4,11 +4,13 @@ Values are whole numbers, texts or days; `None` (SQL NULL) is *unknown*. Truth i
 records is an *accumulator*: it is computed per account in one pass, without regard to the order of the records.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
 
 Span: TypeAlias = tuple[int, int]  # the first and the last day
+LATEST_DAY = 10**6  # beyond every day there is
+
 # --- accumulators -------------------------------------------------------------------------------------------------
 
 
@@ -25,6 +27,17 @@ class First:
     """The instant of the earliest visible record of any of these events."""
 
     events: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FirstInSpan:
+    """The instant of the earliest visible record, of any of these events, on a day of the span that today lies in.
+
+    Between two spans: on or after the first day of the last one that began; before the first span: on any day. `spans` stand in order.
+    """
+
+    events: tuple[str, ...]
+    spans: tuple[Span, ...]
 
 
 @dataclass(frozen=True)
@@ -251,12 +264,12 @@ class TruthRef:
     name: str
 
 
-Accumulator: TypeAlias = Latest | First | Last | CountWithin | DaysWithin | OpenItems | IgnoredInRow
+Accumulator: TypeAlias = Latest | First | FirstInSpan | Last | CountWithin | DaysWithin | OpenItems | IgnoredInRow
 Value: TypeAlias = Accumulator | Const | Today | FactRef | DayOf | BusinessCount | Minus | Sum | Percent | Coalesce | Extreme | OneOf | Fresh | Case
 Truth: TypeAlias = Compare | Member | HasTag | IsSet | Absent | AnyStale | IsUnknown | Not | All | Any | TruthRef
 Node: TypeAlias = Value | Truth
 
-ACCUMULATORS = (Latest, First, Last, CountWithin, DaysWithin, OpenItems, IgnoredInRow)
+ACCUMULATORS = (Latest, First, FirstInSpan, Last, CountWithin, DaysWithin, OpenItems, IgnoredInRow)
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -272,6 +285,12 @@ def _walk_part(part: object) -> Iterator[Node]:
             yield from _walk_part(item)
     elif hasattr(part, "__dataclass_fields__"):
         yield from walk(part)  # type: ignore[arg-type]  # every dataclass inside a node is a node
+
+
+def span_at(spans: Iterable[Span], today: int) -> Span:
+    """The days whose records count today, see `FirstInSpan`."""
+    first, last = max((span for span in spans if span[0] <= today), default=(-LATEST_DAY, LATEST_DAY))
+    return first, (last if today <= last else LATEST_DAY)
 
 
 def accumulators(node: Node) -> list[Accumulator]:
@@ -293,7 +312,7 @@ def _names_of(node: Accumulator) -> tuple[str, ...]:
     match node:
         case Latest():
             return (node.field,)
-        case First() | Last():
+        case First() | FirstInSpan() | Last():
             return node.events
         case CountWithin() | DaysWithin():
             return (node.event,)

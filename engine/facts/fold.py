@@ -47,6 +47,8 @@ class Needs:
                     kept["fields"].add(each.field)
                 case a.First():
                     kept["first"].update(each.events)
+                case a.FirstInSpan():
+                    kept["moments"].update(each.events)
                 case a.Last():
                     kept["last"].update(each.events)
                 case a.CountWithin() | a.DaysWithin():
@@ -139,6 +141,12 @@ def fold_records(records: Iterable[Record], instant: int, needs: Needs, zone: Zo
     fold = Fold(later=list(records))
     fold.advance(instant, needs, zone)
     return fold
+
+
+def first_in_span(found: Sequence[Moments | None], spans: Sequence[a.Span], today: int) -> int | None:
+    """The earliest of the instants on the days that count today."""
+    first, last = a.span_at(spans, today)
+    return min((ends[0] for days in found if days for day, ends in days.items() if first <= day <= last), default=None)
 
 
 def count_within(counts: DayCounts | None, oldest: int, newest: int) -> int:

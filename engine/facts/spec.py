@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from engine.facts.algebra import Truth, Value
+from engine.facts.algebra import Span, Truth, Value
 
 if TYPE_CHECKING:
     from engine.facts.calendar import Period
@@ -58,6 +58,10 @@ class Names(Protocol):
 
     def calendar(self, file: str) -> Sequence["Period"]:
         """The rows of a calendar file, in file order."""
+        ...
+
+    def spans(self, fact: str, path: tuple[str | int, ...]) -> tuple[Span, ...]:
+        """The periods of a calendar fact; none after reporting at `path` that it is no calendar."""
         ...
 
     def channel(self, name: str, path: tuple[str | int, ...]) -> ChannelEvents | None:

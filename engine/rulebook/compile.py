@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from engine.facts.algebra import Any, Extreme, FactRef, Last, Latest, Node, Truth, Value, names_read, records_read, sources_read, walk
-from engine.facts.calendar import Period
+from engine.facts.algebra import Any, Extreme, FactRef, Last, Latest, Node, Span, Truth, Value, names_read, records_read, sources_read, walk
+from engine.facts.calendar import Calendar, Period
 from engine.facts.conditions import Path, lower, lower_all, lower_any
 from engine.facts.health import HEALTH, HEALTH_FACTS, POINTS, UNITS, Health, item_column
 from engine.facts.route import COMPLETE, Route
@@ -84,6 +84,13 @@ class Compiler:
     def calendar(self, file: str) -> Sequence[Period]:
         return self.written.calendars.get(file, ())
 
+    def spans(self, fact: str, path: Path) -> tuple[Span, ...]:
+        calendars = {name: spec for name, spec in self.written.facts.items() if isinstance(spec, Calendar)}
+        if fact not in calendars:
+            self.fault("E311", path, name=fact, known=tuple(calendars))
+            return ()
+        return calendars[fact].spans(self)
+
     def channel(self, name: str, path: Path) -> ChannelEvents | None:
         answerable = {each: events for each, events in self.written.channels.items() if events.touch is not None and events.response}
         if name not in answerable:
@@ -149,7 +156,7 @@ class Compiler:
     def _add_step(self, kind: str, step: str) -> None:
         route = self.written.route
         if kind == "at":
-            self._keep(f"at.{step}", route.first_at(step), truth=False)
+            self._keep(f"at.{step}", route.first_at(step, self), truth=False)
         elif kind == "done":
             self.resolve(f"at.{step}", ())
             self._keep(f"done.{step}", route.is_done(step, self), truth=True)
@@ -175,7 +182,7 @@ class Compiler:
             return
         self.resolve("next_step", ())
         self._keep("stalled_since", route.stalled_since(self), truth=False)
-        self._keep(name, route.stalled_days(), truth=False)
+        self._keep(name, route.stalled_days(self), truth=False)
         self._tell(Fact(name, label, FactType("number"), "days"))
 
     def _add_health(self, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import cast
 
 from engine.calendar import BUSINESS_REACH, BusinessDays, Zone
 from engine.facts import algebra as a
-from engine.facts.fold import Fold, count_ignored, count_open, count_within, days_within
+from engine.facts.fold import Fold, count_ignored, count_open, count_within, days_within, first_in_span
 from engine.rulebook.plan import Column, Plan
 
 Known = int | str | None
@@ -47,6 +47,8 @@ class Writer:
                 return f"({kept}[{index}] if ({kept} := latest.get({node.field!r})) is not None else None)"
             case a.First():
                 return self._over_events("first", "min", node.events)
+            case a.FirstInSpan():
+                return f"first_in_span(({self._moments(node.events)}), {node.spans!r}, today)"
             case a.Last():
                 return self._over_events("last", "max", node.events)
             case a.CountWithin():
@@ -57,7 +59,7 @@ class Writer:
                 since = f"today - {node.within_days - 1}" if node.within_days else "None"
                 return f"count_open(items.get({node.opened!r}), items.get({node.closed!r}), now - {node.age}, {since}, day_of)"
             case a.IgnoredInRow():
-                answers = "".join(f"moments.get({event!r}), " for event in node.responses)
+                answers = self._moments(node.responses)
                 return f"count_ignored(touches.get({node.touch!r}), ({answers}), {node.valid_days}, today, day_of)"
             case a.Const():
                 return repr(node.value)
@@ -95,8 +97,12 @@ class Writer:
         return self._extreme(pick, [f"{kept}.get({event!r})" for event in events])
 
     @staticmethod
+    def _moments(events: Sequence[str]) -> str:
+        return "".join(f"moments.get({event!r}), " for event in events)
+
+    @staticmethod
     def _extreme(pick: str, parts: Sequence[str]) -> str:
-        return f"{pick}([x for x in ({', '.join(parts)},) if x is not None], default=None)"
+        return f"{pick}(known({', '.join(parts)}), default=None)"
 
     def _applied(self, function: str, argument: a.Value) -> str:
         if isinstance(argument, a.Today):
@@ -262,6 +268,11 @@ class Evaluator:
         return Answer(dict(zip(names, values, strict=True)), rules, excluded)
 
 
+def known(*values: int | None) -> list[int]:
+    """Those of the values that are there; a call, for a comprehension cannot hold the names that values inside it are given."""
+    return [value for value in values if value is not None]
+
+
 _calendar_cache: dict[tuple[BusinessDays, int], list[int]] = {}
 
 
@@ -283,7 +294,14 @@ def compile_python(plan: Plan, zone: Zone, business: BusinessDays, *, all_column
     """Generate and compile the function. With `all_columns` it also computes facts that no rule reads, for explain and mails."""
     columns = plan.columns if all_columns else plan.for_rules()
     namespace: dict[str, Callable[..., tuple[object, ...]]] = {}
-    helpers = {"count_within": count_within, "days_within": days_within, "count_open": count_open, "count_ignored": count_ignored}
+    called = {
+        "count_within": count_within,
+        "days_within": days_within,
+        "count_open": count_open,
+        "count_ignored": count_ignored,
+        "first_in_span": first_in_span,
+        "known": known,
+    }
     text = source_text(plan, columns)
-    exec(compile(text, "<plan>", "exec"), helpers, namespace)  # noqa: S102  # our own text, made from a checked plan
+    exec(compile(text, "<plan>", "exec"), called, namespace)  # noqa: S102  # our own text, made from a checked plan
     return Evaluator(plan, columns, zone, business, namespace)

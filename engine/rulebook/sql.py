@@ -108,6 +108,11 @@ def aggregate(node: a.Accumulator, bound: Bound) -> exp.Expr:
             return _latest(node, bound)
         case a.First():
             return filtered(exp.Min(this=column("occurred_at")), is_event(node.events))
+        case a.FirstInSpan():
+            inside = [
+                compare(kind, column("day"), literal(day)) for kind, day in zip((exp.GTE, exp.LTE), a.span_at(node.spans, bound.today), strict=True)
+            ]
+            return filtered(exp.Min(this=column("occurred_at")), both(is_event(node.events), *inside))
         case a.Last():
             return filtered(exp.Max(this=column("occurred_at")), is_event(node.events))
         case a.CountWithin():
@@ -154,7 +159,7 @@ class Renderer:
         match node:
             case a.CountWithin() | a.DaysWithin() | a.OpenItems() | a.IgnoredInRow():
                 return exp.Coalesce(this=column(self.fold[node]), expressions=[literal(0)])
-            case a.Latest() | a.First() | a.Last():
+            case a.Latest() | a.First() | a.FirstInSpan() | a.Last():
                 return column(self.fold[node])
             case a.Const():
                 return literal(node.value)

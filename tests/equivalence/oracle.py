@@ -268,11 +268,31 @@ class Oracle:
     def done_at(self, step: str) -> int | None:
         """ "Done at its earliest `done_by` record"; "an account's first step is also done by any later step's record"."""
         first, *later = self.rules["steps"]
-        times = self._times(self.rules["steps"][step]["done_by"])
+        counts = self._counted_by(step)
+        times = [at for at in self._times(self.rules["steps"][step]["done_by"]) if counts(at)]
         if not times and step == first:
-            times = [at for other in later for at in self._times(self.rules["steps"][other]["done_by"])]
+            times = [at for other in later for at in self._times(self.rules["steps"][other]["done_by"]) if counts(at)]
             self._reached("route", "first step proven by later", bool(times))
         return min(times, default=None)
+
+    def _counted_by(self, step: str) -> Callable[[int], bool]:
+        """ "A record on a day inside the calendar row that contains today", else "on or after the last row that began"."""
+        row = self._row_begun(step)
+        if row is None:
+            return lambda at: True
+        last = row["to"] if self.world.today <= row["to"] else float("inf")
+
+        def counts(at: int) -> bool:
+            return self._reached("route", f"each {'in' if last == row['to'] else 'between'}", row["from"] <= self._day(at) <= last) is True
+
+        return counts
+
+    def _row_begun(self, step: str) -> Plain:
+        """The last row that began of the calendar in whose seasons the step starts afresh."""
+        if "each" not in self.rules["steps"][step]:
+            return None
+        begun = [row for row in self._rows_of(self.rules["facts"][self.rules["steps"][step]["each"]]) if row["from"] <= self.world.today]
+        return max(begun, key=lambda row: row["from"], default=None)
 
     def is_done(self, step: str) -> Truth:
         """ "A step once done stays done"; "only absence (not done, …) becomes unknown"."""
@@ -311,7 +331,11 @@ class Oracle:
             return None
         if progress:
             self._reached("route", "progress_by is the newest", max(moved, default=0) > max(marks, default=0))
-        return self._days_between(self._day(max(marks + moved)), self.world.today, self.rules["route"]["stalled"])
+        since, row = self._day(max(marks + moved)), self._row_begun(str(step))
+        if row is not None:
+            self._reached("route", "each has begun since", row["from"] > since)
+            since = max(since, row["from"])
+        return self._days_between(since, self.world.today, self.rules["route"]["stalled"])
 
     def goal_at(self, reached_by: Plain) -> int | None:
         """When the goal was last reached: by a completed step, or by one of its events."""

@@ -214,6 +214,8 @@ def _steps(draw: Random, writer: "_Conditions") -> dict[str, Plain]:
             step["needed_when"] = writer.some(1, 2)
         elif number and draw.random() < 0.2:
             step["optional"] = True
+        if draw.random() < 0.25:
+            step["each"] = draw.choice(list(SEASONS))
         steps[name] = step
     return steps
 

@@ -44,6 +44,7 @@ EXPECTED = {
     *(("route", label, word) for label in ("first step proven by later", "progress_by is the newest") for word in ("true", "false")),
     ("fact", "health_coverage", "known"),
     *(("touch", label, word) for label in ("answered", "window is closed", "says its own days") for word in ("true", "false")),
+    *(("route", label, word) for label in ("each in", "each between", "each has begun since") for word in ("true", "false")),
     *{("route", "optional", "false"), ("route", "complete", "true")},
 }
 

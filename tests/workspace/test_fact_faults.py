@@ -10,7 +10,7 @@ from engine.errors import BansoError, Place
 from engine.workspace.load import load_workspace
 
 ROOT = Path(__file__).parents[2]
-BEFORE = {"rules/facts.yaml": "facts:", "rules/goals.yaml": "goals:", "rules/workspace.yaml": "channels:"}
+BEFORE = {"rules/facts.yaml": "facts:", "rules/goals.yaml": "goals:", "rules/workspace.yaml": "channels:", "rules/route.yaml": "steps:"}
 
 
 @pytest.fixture
@@ -147,3 +147,10 @@ def test_a_calendar_that_is_not_there_is_told(copy: Path, file: str, kind: str, 
 def test_a_calendar_has_its_values_in_file_order(copy: Path) -> None:
     write_calendar(copy, GOOD)
     assert list(load_workspace(copy, frozenset(CHANNELS)).plan.facts["probe"].type.values.items()) == [("prep", "prep"), ("entry", "エントリー")]
+
+
+@pytest.mark.parametrize("named", ["main_will", "mails_7", "seasn"])
+def test_a_step_starts_afresh_only_by_a_calendar(copy: Path, named: str) -> None:
+    write_calendar(copy, GOOD)
+    add(copy, "rules/route.yaml", f"  greeted: {{label: x, done_by: [product.greeted], each: {named}}}\n")
+    assert faults_of(copy) == [("E311", place_of(copy, "rules/route.yaml", f"{named}}}"))]
