@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from engine.facts.algebra import All, Any, AnyStale, Case, Compare, Const, FactRef, IsUnknown, Not, Percent, Sum, Truth, TruthRef, Value
+from engine.facts.algebra import Any, Case, Compare, Const, FactRef, IsUnknown, Not, Percent, Sum, Truth, TruthRef, Value
 from engine.facts.spec import FactType, Name, Names, Strict, Unit
 
 FULL = 100
@@ -25,7 +25,7 @@ class Item(Strict):
 class Health(Strict):
     """The points of the items that are true add up to 0 to 100; a band begins at its number of points and ends where the next begins.
 
-    An item that is unknown gives no points and lowers the coverage; one that is unknown because a source is stale makes the score unknown.
+    An item that is unknown gives no points and lowers the coverage; one that only a stale source keeps from being true makes the score unknown.
     """
 
     items: Annotated[list[Item], Field(min_length=1)]
@@ -62,7 +62,7 @@ class Health(Strict):
         return Case(tuple((Compare(">=", FactRef(POINTS), lowest), Const(band)) for band, lowest in falling), Const(None))
 
     def _points(self, truths: Sequence[Truth], names: Names) -> Value:
-        doubts = tuple(All((IsUnknown(truth), AnyStale(stale))) for truth in truths if (stale := names.stale_sources(truth)))
+        doubts = tuple(doubt for truth in truths if (doubt := names.doubt(truth)) is not None)
         total = self._sum(dict(enumerate(truths)))
         return Case(((Any(doubts), Const(None)),), total) if doubts else total
 

@@ -68,8 +68,8 @@ class Names(Protocol):
         """A channel with touches that can be answered; None after reporting at `path` below this fact that there is none."""
         ...
 
-    def stale_sources(self, truth: Truth) -> tuple[str, ...]:
-        """The sources whose staleness can change a truth, also through the facts it reads."""
+    def doubt(self, truth: Truth) -> Truth | None:
+        """True when a truth is not, but would be if stale sources had the right things to say; None if no source can change it."""
         ...
 
 

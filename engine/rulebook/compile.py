@@ -2,9 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, cast
 
-from engine.facts.algebra import Any, Extreme, FactRef, Last, Latest, Node, Span, Truth, Value, names_read, records_read, sources_read, walk
+from engine.facts.algebra import (
+    All,
+    Any,
+    AnyStale,
+    Extreme,
+    FactRef,
+    IsUnknown,
+    Last,
+    Latest,
+    Node,
+    Span,
+    Truth,
+    TruthRef,
+    Value,
+    names_read,
+    records_read,
+    sources_read,
+    walk,
+)
 from engine.facts.calendar import Calendar, Period
 from engine.facts.conditions import Path, lower, lower_all, lower_any
 from engine.facts.health import HEALTH, HEALTH_FACTS, POINTS, UNITS, Health, item_column
@@ -14,6 +32,7 @@ from engine.rulebook.plan import Column, Fact, Plan, RulePlan
 from engine.rulebook.spec import RuleSpec
 
 Report = Callable[[str, Path, Mapping[str, object]], None]
+OPENED = ("segment.", f"{HEALTH}.")  # truths that stand for a list of conditions
 AUTOMATIC = ("next_step", "stalled_days", "done")
 PER_PERIOD = ("account", "month", "year")
 
@@ -97,8 +116,17 @@ class Compiler:
             self.fault("E204", (*self._open[-1][1], *path), kind="channel", name=name, known=tuple(answerable))
         return answerable.get(name)
 
-    def stale_sources(self, truth: Truth) -> tuple[str, ...]:
-        return self._all_sources(truth)
+    def doubt(self, truth: Truth) -> Truth | None:
+        sources = self._all_sources(truth)
+        return All((AnyStale(sources), IsUnknown(truth), self._could_be(truth))) if sources else None
+
+    def _could_be(self, truth: Truth) -> Truth:
+        """What is unknown for want of data stays so and is never true; what is unknown while its own source is stale may be true."""
+        if isinstance(truth, All | Any):
+            return type(truth)(tuple(self._could_be(part) for part in truth.parts))
+        if isinstance(truth, TruthRef) and truth.name.startswith(OPENED):
+            return self._could_be(cast("Truth", self.columns[truth.name].node))
+        return Any((truth, All((IsUnknown(truth), AnyStale(self._all_sources(truth))))))
 
     def fault(self, code: str, path: Path, **values: object) -> None:
         self.report(code, path, values)

@@ -163,10 +163,22 @@ class Oracle:
     def _days_since(self, fact: Plain) -> Value:
         """ "today − day"; `or_since` where the events never happened; unknown where neither did."""
         first, second = fact["days_since"], fact.get("or_since", [])
+        if fact.get("first"):
+            return self._days_since_first(fact, [first, second])
         if self._stale(self._sources([*first, *second])):
             return None
         times = [record.occurred_at for record in self._of(first) or self._of(second)]
         return self._days_between(self._day(max(times)), self.world.today, fact.get("count")) if times else None
+
+    def _days_since_first(self, fact: Plain, lists: Sequence[Sequence[str]]) -> Value:
+        """ "What is monotone survives staleness": a first record seen stays the first; that there is none is not certain while a source is stale."""
+        for events in lists:
+            if times := self._times(events):
+                self._reached("fact", "first, while its source is stale", self._stale(self._sources(events)))
+                return self._days_between(self._day(min(times)), self.world.today, fact.get("count"))
+            if self._stale(self._sources(events)):
+                return None
+        return None
 
     def _days_until(self, fact: Plain) -> Value:
         day = self.value(fact["days_until"])
@@ -229,15 +241,29 @@ class Oracle:
         return [row for row in self.rules["calendars"][fact["calendar"]] if row["kind"] == fact["kind"]]
 
     def _table(self, fact: Plain) -> Value:
-        """ "First row that is true; unknown rows are passed over", but one that a stale source may have made unknown decides nothing."""
+        """ "First row that is true; unknown rows are passed over", but one that only a stale source keeps from being true decides nothing."""
         *rows, last = fact["table"]
         for row in rows:
             truth = all_of([self.holds(each) for each in row["when"]])
             if truth is True:
                 return str(row["then"])
-            if truth is None and self._stale({source for each in row["when"] for source in self.sources_of(each)}):
+            if self._in_doubt(row["when"], truth):
                 return None
         return str(last["else"])
+
+    def _in_doubt(self, conditions: Sequence[Plain], truth: Truth) -> bool:
+        """Whether the conditions are not true but would be, had stale sources the right things to say."""
+        stale = truth is None and self._stale({source for each in conditions for source in self.sources_of(each)})
+        return stale and self._reached("rule", "doubt while stale", all(self._could_be(each) for each in conditions)) is True
+
+    def _could_be(self, condition: Plain) -> bool:
+        [(name, wanted)] = condition.items()
+        if name == "any":
+            return any(self._could_be(each) for each in wanted)
+        if name == "segment":
+            return all(self._could_be(each) for each in self.rules["segments"][wanted]["when"])
+        truth = self.holds(condition)
+        return truth is True or (truth is None and self._stale(self.sources_of(condition)))
 
     # --- the health score ---------------------------------------------------------------------------------------
 
@@ -246,9 +272,9 @@ class Oracle:
         return [(item["points"], all_of([self.holds(each) for each in item["when"]])) for item in self.rules["health"]["items"]]
 
     def _points(self) -> Value:
-        """ "An unknown item gives 0 points"; but one that a stale source may have made unknown makes the score unknown."""
+        """ "An unknown item gives 0 points"; but one that only a stale source keeps from being true makes the score unknown."""
         for item, (_, truth) in zip(self.rules["health"]["items"], self._items(), strict=True):
-            if truth is None and self._stale({source for each in item["when"] for source in self.sources_of(each)}):
+            if self._in_doubt(item["when"], truth):
                 return None
         return sum(points for points, truth in self._items() if truth)
 
@@ -430,9 +456,10 @@ def _label_of(fact: Plain) -> str:
         return "table on table or route" if _names_in(fact["table"]) & {"grade", "next_step", "stalled_days", "done"} else "table"
     options = [key for key in ("ending_days_ago", "or_since", "base_at_least") if fact.get(key)]
     options += [key for key in ("open_at_least", "opened_within_days") if primitive == "open_items" and key in fact["open_items"]]
+    options += ["first"] if fact.get("first") else []
     options += ["business"] if fact.get("count") == "business" else []
     options += ["over 60 days"] if primitive == "active_days" and fact["within_days"] > 60 else []
-    return " ".join([primitive, *options[:1]])
+    return " ".join([primitive, *options])
 
 
 def _names_in(plain: Plain) -> set[str]:

@@ -132,6 +132,16 @@ def last_season_counts(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(statement, "aggregate", aggregate)
 
 
+def first_taken_for_newest(patch: pytest.MonkeyPatch) -> None:
+    """What happened first is looked for from the wrong end."""
+    honest = sql.aggregate
+
+    def aggregate(node: a.Accumulator, bound: sql.Bound) -> exp.Expr:
+        return honest(a.Last(node.events) if isinstance(node, a.First) else node, bound)
+
+    patch.setattr(statement, "aggregate", aggregate)
+
+
 # --- in the generated function ----------------------------------------------------------------------------------------
 
 
@@ -243,6 +253,7 @@ BUGS = (
     Bug("negative_rounded_to_zero", "sql", negative_rounded_to_zero),
     Bug("answered_at_the_same_instant", "sql", answered_at_the_same_instant),
     Bug("last_season_counts", "sql", last_season_counts),
+    Bug("first_taken_for_newest", "sql", first_taken_for_newest),
     Bug("two_valued_not", "python", two_valued_not),
     Bug("stale_source_ignored", "python", stale_source_ignored),
     Bug("closed_at_the_same_instant", "python", closed_at_the_same_instant),

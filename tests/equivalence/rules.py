@@ -18,7 +18,7 @@ from .worlds import CLOSED, PREFIXES, day_in_the_middle
 
 Plain = Any  # what a YAML file holds: mappings, lists, texts, whole numbers, true and false
 
-COMPUTED, RULES, SEGMENTS = 8, 12, 3
+COMPUTED, RULES, SEGMENTS = 13, 12, 3
 STEPS = ("applied", "entered", "settled", "guided", "booked", "held")
 DONE_BY = (["sfa.applied"], ["product.login"], ["product.saved", "product.published"], ["product.guided"], ["product.booked"], ["product.held"])
 LABELS = {"next_step": "next step", "stalled_days": "days without progress", "done": "steps done", "complete": "complete"}
@@ -119,6 +119,8 @@ def _dated(draw: Random) -> dict[str, Plain]:
     return {
         "since": {"days_since": draw.choice((["product.login"], ["course.held", "mail.sent"]))},
         "since_or": {"days_since": ["product.held", "course.held"], "or_since": ["sfa.applied"]},
+        "since_first": {"days_since": draw.choice((["product.saved"], ["sfa.applied", "course.held"])), "first": True},
+        "since_first_or": {"days_since": ["course.held"], "or_since": ["sfa.applied"], "first": True, "count": draw.choice(("calendar", "business"))},
         "since_business": {"days_since": ["product.saved"], "or_since": draw.choice(([], ["sfa.applied"])), "count": "business"},
         "until": {"days_until": "start"},
         "until_business": {"days_until": draw.choice(("start", "renewal")), "count": "business"},
