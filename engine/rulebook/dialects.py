@@ -13,6 +13,11 @@ def _bit_count(node: exp.Expr) -> exp.Expr:
     return exp.Anonymous(this="bitCount", expressions=[node.this])
 
 
+def _whole_division(node: exp.Expr) -> exp.Expr:
+    """Else sqlglot would divide as floating point and cast, which is wrong in the last digits of large numbers."""
+    return exp.Anonymous(this="intDiv", expressions=[node.this, node.expression])
+
+
 def _bounded_shift(node: exp.Expr) -> exp.Expr:
     """ClickHouse shifts before it looks at the CASE around, and refuses distances that no word has; the CASE drops what comes of them."""
     distance = exp.Least(this=exp.Greatest(this=node.expression, expressions=[exp.Literal.number(0)]), expressions=[exp.Literal.number(63)])
@@ -22,7 +27,7 @@ def _bounded_shift(node: exp.Expr) -> exp.Expr:
 # What an engine says otherwise than sqlglot thinks.
 REWRITTEN: Mapping[Dialect, Mapping[type[exp.Expr], Rewriting]] = {
     "duckdb": {},
-    "clickhouse": {exp.BitwiseLeftShift: _bounded_shift, exp.BitwiseCount: _bit_count},
+    "clickhouse": {exp.BitwiseLeftShift: _bounded_shift, exp.BitwiseCount: _bit_count, exp.IntDiv: _whole_division},
 }
 
 # Without these ClickHouse makes 0 of what is missing, in outer joins and in aggregates over no rows.

@@ -27,7 +27,7 @@ from .worlds import World
 
 Key = tuple[str, ...]  # an account, or an account and a contact
 Answers = Mapping[Key, Mapping[str, Any]]
-Engine = Callable[[exp.Select], pa.Table]  # runs a statement on a world's records
+Engine = Callable[[exp.Select], list[dict[str, Any]]]  # runs a statement on a world's records
 Reached = Counter[tuple[str, str, str]]
 UNITS: tuple[Unit, ...] = ("account", "contact")
 ABSENT = "no row"
@@ -85,8 +85,10 @@ def in_duckdb(world: World) -> Engine:
     connection.execute("SET threads = 1")
     connection.register("records", records_of(world))
 
-    def run(query: exp.Select) -> pa.Table:
-        return connection.execute(sql_text(query, "duckdb")).to_arrow_table()
+    def run(query: exp.Select) -> list[dict[str, Any]]:
+        cursor = connection.execute(sql_text(query, "duckdb"))
+        names = [each[0] for each in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     return run
 
@@ -103,9 +105,9 @@ def by_sql(engine: Engine, world: World, plan: Plan, question: Question, *, ties
     oldest = min((record.occurred_at for records in world.accounts.values() for record in records), default=0)
     since = 0 if world.seed % 4 == 1 else oldest
     bound = Bound(world.instant, zone_of(world.zone), business(world), world.stale, ties, since)
-    found = engine(statement(plan, question, bound))
+    rows = engine(statement(plan, question, bound))
     keys = UNIT_COLUMNS[question.unit]
-    return {tuple(row.pop(key) for key in keys): {name: _said(name, value) for name, value in row.items()} for row in found.to_pylist()}
+    return {tuple(row.pop(key) for key in keys): {name: _said(name, value) for name, value in row.items()} for row in rows}
 
 
 def _said(name: str, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -40,9 +41,9 @@ def in_clickhouse(session: Session, world: World, folder: Path) -> Engine:
     session.query(f"CREATE TABLE records ({columns}) ENGINE = Memory")
     session.query(f"INSERT INTO records SELECT * FROM file('{file}', Parquet)")
 
-    def run(query: exp.Select) -> pa.Table:
+    def run(query: exp.Select) -> list[dict[str, Any]]:
         found = session.query(dialects.sql_text(query, "clickhouse"), "Arrow")
-        return pa.ipc.open_file(pa.BufferReader(found.bytes())).read_all()
+        return pa.ipc.open_file(pa.BufferReader(found.bytes())).read_all().to_pylist()
 
     return run
 

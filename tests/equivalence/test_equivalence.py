@@ -16,10 +16,10 @@ from .planted import BUGS, Bug
 from .rules import compiled, random_rules
 from .worlds import World, random_world
 
-WORLDS = int(os.environ.get("EQUIVALENCE_WORLDS", "40"))
-ACCOUNTS = 80
-SMALL = 50  # accounts of a world in which a planted bug is looked for
-PATIENCE = 6  # worlds within which every planted bug must be seen
+WORLDS = int(os.environ.get("EQUIVALENCE_WORLDS", "24"))
+ACCOUNTS = 60
+SMALL = 40  # accounts of a world in which a planted bug is looked for
+PATIENCE = 9  # worlds within which every planted bug must be seen
 
 THREE = ("true", "false", "unknown")
 KNOWN = ("known", "unknown")
