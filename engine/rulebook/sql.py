@@ -6,6 +6,7 @@ any dialect is used and nothing depends on the server's clock or zone. The state
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from sqlglot import exp
 
@@ -107,6 +108,11 @@ def aggregate(node: a.Accumulator, bound: Bound) -> exp.Expr:
             return _latest(node, bound)
         case a.First():
             return filtered(exp.Min(this=column("occurred_at")), is_event(node.events))
+        case a.FirstInSpan():
+            inside = [
+                compare(kind, column("day"), literal(day)) for kind, day in zip((exp.GTE, exp.LTE), a.span_at(node.spans, bound.today), strict=True)
+            ]
+            return filtered(exp.Min(this=column("occurred_at")), both(is_event(node.events), *inside))
         case a.Last():
             return filtered(exp.Max(this=column("occurred_at")), is_event(node.events))
         case a.CountWithin():
@@ -114,7 +120,9 @@ def aggregate(node: a.Accumulator, bound: Bound) -> exp.Expr:
         case a.DaysWithin():
             return _distinct_days(node, bound)
         case a.OpenItems():
-            raise TypeError("open items are counted per key first, see statement.py")
+            raise TypeError("open items are counted per key first, see relations.py")
+        case a.IgnoredInRow():
+            raise TypeError("touches are judged one by one first, see relations.py")
 
 
 def _latest(node: a.Latest, bound: Bound) -> exp.Expr:
@@ -149,9 +157,9 @@ class Renderer:
 
     def value(self, node: a.Value) -> exp.Expr:
         match node:
-            case a.CountWithin() | a.DaysWithin() | a.OpenItems():
+            case a.CountWithin() | a.DaysWithin() | a.OpenItems() | a.IgnoredInRow():
                 return exp.Coalesce(this=column(self.fold[node]), expressions=[literal(0)])
-            case a.Latest() | a.First() | a.Last():
+            case a.Latest() | a.First() | a.FirstInSpan() | a.Last():
                 return column(self.fold[node])
             case a.Const():
                 return literal(node.value)
@@ -165,6 +173,11 @@ class Renderer:
                 return self._business_count(node)
             case a.Minus():
                 return exp.paren(exp.Sub(this=self.value(node.left), expression=self.value(node.right)), copy=False)
+            case a.Sum():
+                first, *rest = [self.value(part) for part in node.values]
+                return exp.paren(reduce(lambda total, part: exp.Add(this=total, expression=part), rest, first), copy=False)
+            case a.Percent():
+                return self._percent(node)
             case a.Coalesce():
                 first, *rest = [self.value(part) for part in node.values]
                 return exp.Coalesce(this=first, expressions=rest)
@@ -221,6 +234,16 @@ class Renderer:
         for truth, value in node.rows:
             branches = branches.when(self.truth(truth), self.value(value), copy=False)
         return branches
+
+    def _percent(self, node: a.Percent) -> exp.Expr:
+        """What is left over is taken off first: engines disagree on where a division of a negative number rounds to."""
+        part, whole = exp.paren(self.value(node.part)), exp.paren(self.value(node.whole))
+        hundred = exp.paren(exp.Mul(this=literal(100), expression=part))
+        left = exp.paren(exp.Add(this=exp.paren(exp.Mod(this=hundred, expression=whole)), expression=whole.copy()))
+        rest = exp.paren(exp.Mod(this=left, expression=whole.copy()))
+        percent = exp.IntDiv(this=exp.paren(exp.Sub(this=hundred.copy(), expression=rest)), expression=whole.copy())
+        enough = [compare(exp.GTE, whole.copy(), literal(node.least)), compare(exp.LTE, part.copy(), literal(a.LARGEST_PART))]
+        return exp.Case().when(both(*enough, compare(exp.GTE, part.copy(), literal(-a.LARGEST_PART))), percent)
 
     def _extreme(self, node: a.Extreme) -> exp.Expr:
         """Unknown parts stand for an instant beyond all others: engines disagree on what GREATEST makes of NULL."""

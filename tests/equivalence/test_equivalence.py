@@ -16,10 +16,10 @@ from .planted import BUGS, Bug
 from .rules import compiled, random_rules
 from .worlds import World, random_world
 
-WORLDS = int(os.environ.get("EQUIVALENCE_WORLDS", "40"))
-ACCOUNTS = 80
-SMALL = 50  # accounts of a world in which a planted bug is looked for
-PATIENCE = 6  # worlds within which every planted bug must be seen
+WORLDS = int(os.environ.get("EQUIVALENCE_WORLDS", "24"))
+ACCOUNTS = 60
+SMALL = 40  # accounts of a world in which a planted bug is looked for
+PATIENCE = 9  # worlds within which every planted bug must be seen
 
 THREE = ("true", "false", "unknown")
 KNOWN = ("known", "unknown")
@@ -27,7 +27,9 @@ FACTS = (
     *(f"attribute {kind}" for kind in ("enum", "tags", "number", "date", "bool", "text")),
     *("count", "count ending_days_ago", "active_days", "active_days ending_days_ago", "active_days over 60 days"),
     *("days_since", "days_since or_since", "days_since business", "days_until", "days_until business"),
+    *("rate", "rate base_at_least", "ignored_in_row", "calendar"),
     *("open_items", "open_items open_at_least", "open_items opened_within_days", "table", "table on table or route"),
+    *("health", "health_points"),
     *("next_step", "stalled_days calendar", "stalled_days business"),
 )
 COMPARISONS = (
@@ -38,8 +40,14 @@ EXPECTED = {
     *(("fact", label, word) for label in FACTS for word in KNOWN),
     *(("comparison", label, word) for label in COMPARISONS for word in THREE),
     *(("rule", label, word) for label in ("when/unless", "excluded", "segment") for word in THREE),
+    *(("rule", "doubt while stale", word) for word in ("true", "false")),
+    ("fact", "first, while its source is stale", "known"),
+    ("fact", "first, while its source is stale", "unknown"),
     *(("route", "needed_when", word) for word in THREE),
     *(("route", label, word) for label in ("first step proven by later", "progress_by is the newest") for word in ("true", "false")),
+    ("fact", "health_coverage", "known"),
+    *(("touch", label, word) for label in ("answered", "window is closed", "says its own days") for word in ("true", "false")),
+    *(("route", label, word) for label in ("each in", "each between", "each has begun since") for word in ("true", "false")),
     *{("route", "optional", "false"), ("route", "complete", "true")},
 }
 
