@@ -80,9 +80,11 @@ def judge_accounts(
     return judged
 
 
-def judge_one(system: System, account: str, instant: int, *, exact: bool = False) -> tuple[Judged, Workspace, frozenset[str]]:
-    """One account at an instant, from its bucket and its tail rows only; `exact` where a touch is to keep the fold."""
-    workspace = system.workspace
+def judge_one(
+    system: System, account: str, instant: int, *, exact: bool = False, rules: Workspace | None = None
+) -> tuple[Judged, Workspace, frozenset[str]]:
+    """One account at an instant, from its bucket and its tail rows only; `exact` where a touch is to keep the fold; by `rules` if not today's."""
+    workspace = rules or system.workspace
     stale = stale_at(system, workspace, instant)
     with system.records([bucket_of(account)], [account], exact=exact) as records:
         return judge_accounts(system, workspace, records, [account], instant, stale)[account], workspace, stale
