@@ -109,7 +109,7 @@ def explain(system: System, account: str, instant: int) -> Explanation:
 
 def _must_exist(judged: Judged, account: str) -> None:
     fold = judged.fold
-    if not (fold.first or fold.latest or fold.last or fold.contacts or fold.name or fold.days):
+    if not (fold.first or fold.latest or fold.last or fold.contacts or fold.name or fold.days or fold.moments or fold.touches):
         raise refuse("E640", account, account=account)
 
 

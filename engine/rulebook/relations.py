@@ -32,7 +32,7 @@ def _by(keys: Sequence[str]) -> list[exp.Column]:
 def _total(source: str, counted: exp.Expr, name: str, keys: Sequence[str]) -> Relation:
     """How many rows of a relation are to be counted, for each unit."""
     total = alias(filtered(exp.Count(this=exp.Star()), counted), name)
-    return relation_of(name), exp.select(*_by(keys), total).from_(table(source)).group_by(*_by(keys))
+    return relation_of(name), exp.select(*_by(keys), total).from_(table(source), copy=False).group_by(*_by(keys), copy=False)
 
 
 def _not_null(name: str) -> exp.Expr:
@@ -58,7 +58,12 @@ def _items(node: a.OpenItems, bound: Bound, keys: Sequence[str]) -> exp.Select:
     closed = alias(filtered(exp.Max(this=column("occurred_at")), is_event([node.closed])), "closed_at")
     unit = _by([*keys, "key"])
     keyed = both(is_event([node.opened, node.closed]), _not_null("key"))
-    return exp.select(*unit, opened, closed).from_(table("visible")).where(keyed).group_by(*[part.copy() for part in unit])
+    return (
+        exp.select(*unit, opened, closed)
+        .from_(table("visible"), copy=False)
+        .where(keyed, copy=False)
+        .group_by(*[part.copy() for part in unit], copy=False)
+    )
 
 
 # --- touches: the last day of each one's window, and the first day of an answer after it ------------------------------
@@ -71,7 +76,7 @@ def _ignored(node: a.IgnoredInRow, name: str, bound: Bound, keys: Sequence[str])
     answered = compare(exp.LTE, column("answer_day"), column("last_day"))
     at_answered = exp.Case().when(answered, column("occurred_at"))
     newest = exp.Window(this=exp.Max(this=at_answered), partition_by=_by(keys))
-    yield touches, exp.select(exp.Star(), alias(newest, "answered_at")).from_(table(answers)).where(_not_null("last_day"))
+    yield touches, exp.select(exp.Star(), alias(newest, "answered_at")).from_(table(answers), copy=False).where(_not_null("last_day"), copy=False)
     silent = exp.Coalesce(this=compare(exp.GT, column("occurred_at"), column("answered_at")), expressions=[exp.true()])
     yield _total(touches, both(compare(exp.LT, column("last_day"), literal(bound.today)), silent), name, keys)
 
@@ -84,8 +89,8 @@ def _moments(node: a.IgnoredInRow, keys: Sequence[str]) -> exp.Select:
     last_day = exp.Add(this=filtered(day, touch), expression=exp.paren(exp.Sub(this=window, expression=literal(1))))
     answer_day = filtered(day.copy(), is_event(node.responses))
     unit = _by([*keys, "occurred_at"])
-    found = exp.select(*unit, alias(last_day, "last_day"), alias(answer_day, "own_answer_day")).from_(table("visible"))
-    return found.where(is_event([node.touch, *node.responses])).group_by(*[part.copy() for part in unit])
+    found = exp.select(*unit, alias(last_day, "last_day"), alias(answer_day, "own_answer_day")).from_(table("visible"), copy=False)
+    return found.where(is_event([node.touch, *node.responses]), copy=False).group_by(*[part.copy() for part in unit], copy=False)
 
 
 def _answers(moments: str, keys: Sequence[str]) -> exp.Select:
@@ -93,4 +98,4 @@ def _answers(moments: str, keys: Sequence[str]) -> exp.Select:
     later = exp.WindowSpec(kind="ROWS", start="1", start_side="FOLLOWING", end="UNBOUNDED", end_side="FOLLOWING")
     order = exp.Order(expressions=[exp.Ordered(this=column("occurred_at"), nulls_first=False)])
     least = exp.Window(this=exp.Min(this=column("own_answer_day")), partition_by=_by(keys), order=order, spec=later)
-    return exp.select(*_by([*keys, "occurred_at", "last_day"]), alias(least, "answer_day")).from_(table(moments))
+    return exp.select(*_by([*keys, "occurred_at", "last_day"]), alias(least, "answer_day")).from_(table(moments), copy=False)

@@ -54,7 +54,7 @@ def statement(plan: Plan, question: Question, bound: Bound) -> exp.Select:
     query = query.with_("fold", as_=_fold(accumulators, fold, bound, keys), copy=False)
     last = "fold"
     for index, level in enumerate(levels(columns)):
-        part = exp.select(exp.Star(), *[alias(renderer.column(each), each.name) for each in level]).from_(table(last))
+        part = exp.select(exp.Star(), *[alias(renderer.column(each), each.name) for each in level]).from_(table(last), copy=False)
         last = f"facts_{index}"
         query = query.with_(last, as_=part, copy=False)
     return query.from_(table(last), copy=False)
@@ -87,7 +87,7 @@ def visible(bound: Bound, unit: Unit) -> exp.Select:
     if unit == "contact":
         seen.append(exp.Not(this=exp.Is(this=column("contact_id"), expression=exp.null())))
     day = alias(day_of(column("occurred_at"), bound), "day")
-    return exp.select(*[column(name) for name in RECORD_COLUMNS], day).from_(table("records")).where(both(*seen))
+    return exp.select(*[column(name) for name in RECORD_COLUMNS], day).from_(table("records"), copy=False).where(both(*seen), copy=False)
 
 
 def _fold(accumulators: Sequence[a.Accumulator], fold: Mapping[a.Accumulator, str], bound: Bound, keys: Sequence[str]) -> exp.Select:
@@ -105,5 +105,10 @@ def _fold(accumulators: Sequence[a.Accumulator], fold: Mapping[a.Accumulator, st
 def _folded(kind: Literal["event", "field"], aggregates: Sequence[exp.Alias], keys: Sequence[str]) -> exp.Subquery:
     """The visible records of one kind, one row a unit."""
     of_kind = exp.Not(this=exp.Is(this=column(kind), expression=exp.null()))
-    folded = exp.select(*[column(key) for key in keys], *aggregates).from_(table("visible")).where(of_kind).group_by(*[column(key) for key in keys])
+    folded = (
+        exp.select(*[column(key) for key in keys], *aggregates)
+        .from_(table("visible"), copy=False)
+        .where(of_kind, copy=False)
+        .group_by(*[column(key) for key in keys], copy=False)
+    )
     return exp.Subquery(this=folded, alias=exp.TableAlias(this=exp.to_identifier(f"{kind}s", quoted=True)))

@@ -128,10 +128,10 @@ def by_python(world: World, plan: Plan, unit: Unit, *, all_columns: bool = True)
     return answers
 
 
-def differences(world: World, rules: Plain, plan: Plan, reached: Reached) -> list[Difference]:
+def differences(world: World, rules: Plain, plan: Plan, reached: Reached, asked_of: Sequence[Unit] = UNITS) -> list[Difference]:
     """Every answer of an executor that is not the oracle's, for accounts and contacts."""
     duck = in_duckdb(world)
-    return [each for unit in UNITS for each in _unit_differences(duck, world, rules, plan, unit, reached)]
+    return [each for unit in asked_of for each in _unit_differences(duck, world, rules, plan, unit, reached)]
 
 
 def differences_of(engine: Engine, world: World, rules: Plain, plan: Plan) -> list[Difference]:

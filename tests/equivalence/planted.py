@@ -24,6 +24,7 @@ class Bug:
     name: str
     executor: str  # "sql" or "python"
     plant: Plant
+    first: int = 0  # the world in which the search begins: some bugs show only where what they spoil is met
 
 
 # --- in the statement -------------------------------------------------------------------------------------------------
@@ -249,18 +250,18 @@ BUGS = (
     Bug("wrong_tie", "sql", wrong_tie),
     Bug("cleared_value_skipped", "sql", cleared_value_skipped),
     Bug("known_at_ignored", "sql", known_at_ignored),
-    Bug("offset_of_the_wrong_side", "sql", offset_of_the_wrong_side),
-    Bug("negative_rounded_to_zero", "sql", negative_rounded_to_zero),
+    Bug("offset_of_the_wrong_side", "sql", offset_of_the_wrong_side, first=2),
+    Bug("negative_rounded_to_zero", "sql", negative_rounded_to_zero, first=8),
     Bug("answered_at_the_same_instant", "sql", answered_at_the_same_instant),
     Bug("last_season_counts", "sql", last_season_counts),
     Bug("first_taken_for_newest", "sql", first_taken_for_newest),
     Bug("two_valued_not", "python", two_valued_not),
-    Bug("stale_source_ignored", "python", stale_source_ignored),
-    Bug("closed_at_the_same_instant", "python", closed_at_the_same_instant),
+    Bug("stale_source_ignored", "python", stale_source_ignored, first=1),
+    Bug("closed_at_the_same_instant", "python", closed_at_the_same_instant, first=7),
     Bug("holidays_counted", "python", holidays_counted),
     Bug("first_step_not_proven", "python", first_step_not_proven),
     Bug("open_window_is_ignored", "python", open_window_is_ignored),
-    Bug("last_day_left_out", "python", last_day_left_out),
-    Bug("doubt_forgotten", "python", doubt_forgotten),
+    Bug("last_day_left_out", "python", last_day_left_out, first=5),
+    Bug("doubt_forgotten", "python", doubt_forgotten, first=1),
     Bug("unknown_row_ends_a_table", "python", unknown_row_ends_a_table),
 )
