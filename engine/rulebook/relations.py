@@ -51,9 +51,9 @@ def _open_items(node: a.OpenItems, name: str, bound: Bound, keys: Sequence[str])
 
 
 def _items(node: a.OpenItems, bound: Bound, keys: Sequence[str]) -> exp.Select:
-    counts = [is_event([node.opened]), compare(exp.LTE, column("occurred_at"), literal(bound.instant - node.age))]
+    counts = [is_event([node.opened]), compare(exp.LTE, column("occurred_at"), bound.now_less(node.age))]
     if node.within_days:
-        counts.append(compare(exp.GTE, column("day"), literal(bound.today - node.within_days + 1)))
+        counts.append(compare(exp.GTE, column("day"), bound.day_less(node.within_days - 1)))
     opened = alias(filtered(exp.Max(this=column("occurred_at")), both(*counts)), "opened_at")
     closed = alias(filtered(exp.Max(this=column("occurred_at")), is_event([node.closed])), "closed_at")
     unit = _by([*keys, "key"])
@@ -78,7 +78,7 @@ def _ignored(node: a.IgnoredInRow, name: str, bound: Bound, keys: Sequence[str])
     newest = exp.Window(this=exp.Max(this=at_answered), partition_by=_by(keys))
     yield touches, exp.select(exp.Star(), alias(newest, "answered_at")).from_(table(answers), copy=False).where(_not_null("last_day"), copy=False)
     silent = exp.Coalesce(this=compare(exp.GT, column("occurred_at"), column("answered_at")), expressions=[exp.true()])
-    yield _total(touches, both(compare(exp.LT, column("last_day"), literal(bound.today)), silent), name, keys)
+    yield _total(touches, both(compare(exp.LT, column("last_day"), bound.day_less()), silent), name, keys)
 
 
 def _moments(node: a.IgnoredInRow, keys: Sequence[str]) -> exp.Select:

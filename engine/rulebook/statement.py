@@ -83,7 +83,7 @@ def _result(plan: Plan, question: Question, renderer: Renderer, keys: Sequence[s
 
 def visible(bound: Bound, unit: Unit) -> exp.Select:
     """Records that had happened and were known at the instant, with their local day."""
-    seen = [compare(exp.LTE, column(name), literal(bound.instant)) for name in ("occurred_at", "known_at")]
+    seen = [compare(exp.LTE, column(name), bound.now_less()) for name in ("occurred_at", "known_at")]
     if unit == "contact":
         seen.append(exp.Not(this=exp.Is(this=column("contact_id"), expression=exp.null())))
     day = alias(day_of(column("occurred_at"), bound), "day")
