@@ -18,24 +18,45 @@ IN_HOURS = frozenset({"push", "human"})  # lanes that wait for business days and
 
 def candidate_of(workspace: Workspace, rule_id: str, columns: Mapping[str, Known], instant: int) -> Candidate:
     """The candidate for a rule at an instant, from the account's columns."""
-    rule = workspace.rules[rule_id]
-    due_at = workspace.hours.next_allowed(instant) if rule.do.lane in IN_HOURS else instant
-    deadline = _deadline(workspace, rule, columns, instant, due_at)
-    return Candidate(rule_id, rule, per_value(workspace, rule.again.per, columns, workspace.zone.day(instant)), due_at, deadline)
+    return Docket(workspace, instant).candidate(rule_id, columns)
 
 
-def _deadline(workspace: Workspace, rule: RuleSpec, columns: Mapping[str, Known], instant: int, due_at: int) -> int:
-    """The last microsecond in which it may still be delivered."""
-    zone, channel = workspace.zone, workspace.settings.channels[rule.do.channel]
-    if rule.do.lane == "pull" and channel.deliver_within is not None:
-        return instant + microseconds(channel.deliver_within)
-    if isinstance(rule.do, Task):
-        return zone.at_wall(due_day(workspace, rule.do, due_at) + 1, 0) - 1
-    last_day = zone.day(instant) + workspace.send_within_days(rule) - 1
-    not_after = columns.get(rule.do.not_after) if isinstance(rule.do, SendMail) and rule.do.not_after else None
-    if isinstance(not_after, int):
-        last_day = min(last_day, not_after)
-    return zone.at_wall(last_day + 1, 0) - 1
+class Docket:
+    """Makes the candidates of one instant; what is the same for all accounts is worked out once."""
+
+    def __init__(self, workspace: Workspace, instant: int) -> None:
+        self.workspace, self.instant = workspace, instant
+        self.today = workspace.zone.day(instant)
+        self._in_hours = workspace.hours.next_allowed(instant)
+        self._ends: dict[int, int] = {}
+        self._due_days: dict[tuple[int, int], int] = {}
+
+    def candidate(self, rule_id: str, columns: Mapping[str, Known]) -> Candidate:
+        rule = self.workspace.rules[rule_id]
+        due_at = self._in_hours if rule.do.lane in IN_HOURS else self.instant
+        return Candidate(rule_id, rule, per_value(self.workspace, rule.again.per, columns, self.today), due_at, self._deadline(rule, columns, due_at))
+
+    def _deadline(self, rule: RuleSpec, columns: Mapping[str, Known], due_at: int) -> int:
+        """The last microsecond in which it may still be delivered."""
+        channel = self.workspace.settings.channels[rule.do.channel]
+        if rule.do.lane == "pull" and channel.deliver_within is not None:
+            return self.instant + microseconds(channel.deliver_within)
+        if isinstance(rule.do, Task):
+            return self._end_of(self._due_day(rule.do, due_at))
+        last_day = self.today + self.workspace.send_within_days(rule) - 1
+        not_after = columns.get(rule.do.not_after) if isinstance(rule.do, SendMail) and rule.do.not_after else None
+        return self._end_of(min(last_day, not_after) if isinstance(not_after, int) else last_day)
+
+    def _due_day(self, task: Task, due_at: int) -> int:
+        key = (due_at, task.due_business_days)
+        if key not in self._due_days:
+            self._due_days[key] = due_day(self.workspace, task, due_at)
+        return self._due_days[key]
+
+    def _end_of(self, day: int) -> int:
+        if day not in self._ends:
+            self._ends[day] = self.workspace.zone.at_wall(day + 1, 0) - 1
+        return self._ends[day]
 
 
 def due_day(workspace: Workspace, task: Task, due_at: int) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from engine.decision.arbitrate import decide
-from engine.decision.candidates import candidate_of
+from engine.decision.candidates import Docket
 from engine.decision.scarce import Allotment, Granted, Stock, is_scarce, rank_of
 from engine.decision.standing import Candidate, Standing
 from engine.pipeline.matched import BATCH, Asked, Matched
@@ -27,14 +27,14 @@ class Giving:
 
 def grant(asked: Asked, stock: Stock, standings_of: StandingsOf, skip: frozenset[str] = frozenset()) -> Granted:
     """Who gets what is scarce. Each candidate that would win asks in its turn; `skip` holds accounts that are already decided."""
-    giving = Giving(stock)
+    giving, docket = Giving(stock), Docket(asked.workspace, asked.instant)
     for lane in LANES:
         rules = [
             rule for rule in asked.rules if asked.workspace.rules[rule].do.lane == lane and is_scarce(asked.workspace.rules[rule], asked.workspace)
         ]
         for batch in _in_rank(asked, rules, lane, skip) if rules else ():
             for matched, standing in zip(batch, standings_of(batch), strict=True):
-                decide(_until(lane, matched, standing, asked), standing, giving)
+                decide(_until(lane, matched, docket), standing, giving)
     return Granted(giving.given)
 
 
@@ -45,8 +45,8 @@ def _in_rank(asked: Asked, rules: Sequence[str], lane: Lane, skip: frozenset[str
         yield found[start : start + BATCH]
 
 
-def _until(lane: Lane, matched: Matched, standing: Standing, asked: Asked) -> list[Candidate]:
+def _until(lane: Lane, matched: Matched, docket: Docket) -> list[Candidate]:
     """The candidates of the lanes up to this one: what is won before may hold it."""
     lanes = LANES[: LANES.index(lane) + 1]
-    rules = (rule for rule in matched.rules if asked.workspace.rules[rule].do.lane in lanes)
-    return [candidate_of(asked.workspace, rule, matched.answer.columns, asked.instant) for rule in rules]
+    rules = (rule for rule in matched.rules if docket.workspace.rules[rule].do.lane in lanes)
+    return [docket.candidate(rule, matched.answer.columns) for rule in rules]

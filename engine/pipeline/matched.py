@@ -45,13 +45,14 @@ class Asked:
     rules: tuple[str, ...]
     columns: tuple[str, ...]
     table: str
+    contacts: str = "records"  # the relation that tells who the contacts are
 
     @cached_property
     def recipients(self) -> dict[str, Recipient]:
         """The main contact of every account with a match, in one scan."""
         query = f'SELECT account_id FROM "{self.table}" WHERE {self._any(self.rules)}'
         accounts = [account for (account,) in self.records.duck.execute(query).fetchall()]
-        found = main_contacts(self.records.duck, accounts, self.instant)
+        found = main_contacts(self.records.duck, accounts, self.instant, self.contacts)
         return {account: Recipient(*contact) for account, contact in found.items()}
 
     def counted(self) -> Counted:

@@ -4,11 +4,12 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import median
 
 from engine.calendar import DAY, date_of_day, day_of_text
 from engine.decision.arbitrate import Decision, decide
-from engine.decision.candidates import candidate_of
+from engine.decision.candidates import Docket
 from engine.decision.scarce import Granted
 from engine.decision.standing import Pause, Standing
 from engine.errors import BansoError
@@ -137,8 +138,12 @@ class Run:
     asked: Asked
     stale: frozenset[str]
 
+    @cached_property
+    def docket(self) -> Docket:
+        return Docket(self.asked.workspace, self.slot.instant)
+
     def decide(self, matched: Matched, standing: Standing, granted: Granted) -> list[Decision]:
-        candidates = [candidate_of(self.asked.workspace, rule, matched.answer.columns, self.slot.instant) for rule in matched.rules]
+        candidates = [self.docket.candidate(rule, matched.answer.columns) for rule in matched.rules]
         return decide(candidates, standing, granted)
 
     def folds(self, accounts: Sequence[str]) -> dict[str, Fold]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from engine.decision.arbitrate import Decision, decide
-from engine.decision.candidates import candidate_of
+from engine.decision.candidates import Docket
 from engine.decision.standing import Standing
 from engine.pipeline.evaluate import stale_at
 from engine.pipeline.grants import grant
@@ -101,10 +101,10 @@ def decide_all(system: System, asked: Asked) -> Iterator[tuple[str, list[Decisio
 
     with system.ledger.read() as connection:
         stock = read_stock(connection, workspace, asked.instant)
-    granted = grant(asked, stock, standings)
+    granted, docket = grant(asked, stock, standings), Docket(workspace, asked.instant)
     for batch in asked.batches():
         for matched, standing in zip(batch, standings(batch), strict=True):
-            candidates = [candidate_of(workspace, rule, matched.answer.columns, asked.instant) for rule in matched.rules]
+            candidates = [docket.candidate(rule, matched.answer.columns) for rule in matched.rules]
             yield matched.account_id, decide(candidates, standing, granted)
 
 

@@ -16,7 +16,7 @@ WITH said AS (
            arg_max(value, (occurred_at, source, source_id)) FILTER (WHERE field = 'contact.name')  AS name,
            arg_max(value, (occurred_at, source, source_id)) FILTER (WHERE field = 'contact.role')  AS role,
            max(occurred_at)                                 FILTER (WHERE event LIKE '%.login')    AS login
-    FROM records SEMI JOIN asked USING (account_id)
+    FROM {relation} SEMI JOIN asked USING (account_id)
     WHERE contact_id IS NOT NULL AND (field LIKE 'contact.%' OR event LIKE '%.login')
       AND occurred_at <= $instant AND known_at <= $instant
     GROUP BY account_id, contact_id
@@ -27,9 +27,9 @@ ORDER BY account_id, CASE WHEN lower(main) IN ('true', '1', 'yes') THEN -main_at
 """
 
 
-def main_contacts(duck: duckdb.DuckDBPyConnection, accounts: Sequence[str], instant: int) -> dict[str, Contact]:
-    """Account → its main contact as known at an instant; accounts without any contact are left out."""
+def main_contacts(duck: duckdb.DuckDBPyConnection, accounts: Sequence[str], instant: int, relation: str = "records") -> dict[str, Contact]:
+    """Account → its main contact as known at an instant; accounts without any contact are left out. `relation` holds the records."""
     duck.register("asked", pa.table({"account_id": pa.array(accounts, pa.string())}))
-    rows = duck.execute(MAIN_CONTACTS, {"instant": instant}).fetchall()
+    rows = duck.execute(MAIN_CONTACTS.format(relation=relation), {"instant": instant}).fetchall()
     duck.unregister("asked")
     return {account: (contact, email, name, role) for account, contact, email, name, role in rows}

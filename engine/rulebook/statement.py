@@ -9,7 +9,7 @@ from sqlglot import exp
 from engine.facts import algebra as a
 from engine.rulebook.plan import Column, Plan
 from engine.rulebook.relations import WITH_RELATIONS, relation_of, relations
-from engine.rulebook.sql import Bound, Renderer, aggregate, alias, both, column, compare, day_of, literal, table
+from engine.rulebook.sql import Bound, Renderer, aggregate, alias, both, column, compare, day_of, table
 
 Unit = Literal["account", "contact"]
 UNIT_COLUMNS: Mapping[Unit, tuple[str, ...]] = {"account": ("account_id",), "contact": ("account_id", "contact_id")}

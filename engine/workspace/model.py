@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.calendar import BusinessDays, SendingHours, Zone
 from engine.errors import Fault
-from engine.facts.algebra import CountWithin, Last, Value
+from engine.facts.algebra import CountWithin, FirstInSpan, Last, Value, span_at, walk
 from engine.facts.attribute import Attribute
 from engine.facts.open_items import UNITS
 from engine.facts.route import Route
@@ -113,6 +113,11 @@ class Workspace:
             return self.shifts.get(day, 0)
         channel = self.settings.channels.get("call")
         return channel.caps.team_per_day if channel else None
+
+    def seasons_at(self, day: int) -> tuple[object, ...]:
+        """The spans of days that steps which start afresh look at on a day: as long as they are the same, so is the statement."""
+        firsts = [node for column in self.plan.columns for node in walk(column.node) if isinstance(node, FirstInSpan)]
+        return tuple(dict.fromkeys(span_at(node.spans, day) for node in firsts))
 
     def lane_order(self, lane: Lane) -> Sequence[str]:
         return self.order[lane]
