@@ -1,6 +1,6 @@
 """From the rules that matched to one winner per lane, with a reason for every other."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
@@ -31,12 +31,15 @@ class Decision:
     place: str | None = None
 
 
-def decide(candidates: Sequence[Candidate], standing: Standing, allotter: Allotter) -> list[Decision]:
+Findings = Callable[[Candidate, Standing], dict[str, str]]
+
+
+def decide(candidates: Sequence[Candidate], standing: Standing, allotter: Allotter, gates: Findings = findings) -> list[Decision]:
     """Judge all candidates of one account, lane by lane: gates first, then the highest in the written order that gets what it needs."""
     order = standing.workspace.order
     decisions: list[Decision] = []
     for lane, group in groupby(sorted(candidates, key=lambda each: _rank(each, order)), key=lambda each: each.rule.do.lane):
-        found = list(_decide_lane(lane, group, standing, allotter))
+        found = list(_decide_lane(lane, group, standing, allotter, gates))
         decisions += found
         held = {held: each.candidate.rule_id for each in found if each.outcome == "won" for held in each.candidate.rule.do.held}
         if held:
@@ -44,11 +47,11 @@ def decide(candidates: Sequence[Candidate], standing: Standing, allotter: Allott
     return decisions
 
 
-def _decide_lane(lane: Lane, candidates: Iterator[Candidate], standing: Standing, allotter: Allotter) -> Iterator[Decision]:
+def _decide_lane(lane: Lane, candidates: Iterator[Candidate], standing: Standing, allotter: Allotter, gates: Findings) -> Iterator[Decision]:
     """One winner, save in the internal lane, where everything happens."""
     winner = None
     for candidate in candidates:
-        stopped_by = findings(candidate, standing)
+        stopped_by = gates(candidate, standing)
         if stopped_by:
             reason, detail = next(iter(stopped_by.items()))
             yield Decision(candidate, lane, "gated", reason, detail, stopped_by)

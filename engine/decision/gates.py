@@ -170,6 +170,15 @@ EXPIRED = "expired"
 REASONS = (*GATES, NO_SEAT, TEAM_FULL, LOST, RULE_HOLDOUT, NO_LONGER_TRUE, EXPIRED)
 
 
+def first_finding(candidate: Candidate, standing: Standing) -> dict[str, str]:
+    """The first gate that stops the candidate, for rehearsals of many nights, where nobody reads the others."""
+    for name, gate in GATES.items():
+        detail = gate(candidate, standing)
+        if detail is not None:
+            return {name: detail}
+    return {}
+
+
 def findings(candidate: Candidate, standing: Standing) -> dict[str, str]:
     """Every gate that stops the candidate, in order; the first is the reason."""
     found = {name: gate(candidate, standing) for name, gate in GATES.items()}

@@ -16,13 +16,15 @@ import pyarrow as pa
 from engine.calendar import date_of_day
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import Docket, columns_read
+from engine.decision.gates import first_finding
 from engine.decision.scarce import Stock, trial_place
 from engine.decision.standing import Standing
+from engine.facts.algebra import records_read
 from engine.pipeline.grants import grant
 from engine.pipeline.load import Progress
 from engine.pipeline.matched import Asked, Matched, nightly_rules
 from engine.pipeline.system import Records, System
-from engine.records.lake import SCHEMA
+from engine.records.lake import SCHEMA, may_tie
 from engine.rehearsal.ledger import Imagined, Memory
 from engine.rehearsal.play import shared
 from engine.rehearsal.summary import Backtested, Nights
@@ -53,6 +55,7 @@ class Replay:
     workspace: Workspace
     records: Records
     memory: Memory
+    ties: bool
     nights: Nights = field(default_factory=Nights)
     texts: dict[object, str] = field(default_factory=dict)
 
@@ -80,9 +83,9 @@ class Replay:
             self.duck.unregister("come")
 
     def _ask(self, instant: int) -> Asked:
-        rules = nightly_rules(self.workspace)
+        rules = acting_rules(self.workspace)
         columns = tuple(columns_read(self.workspace, rules))
-        bound = Bound(instant, self.workspace.zone, self.workspace.business, frozenset(), ties=True, is_open=True)
+        bound = Bound(instant, self.workspace.zone, self.workspace.business, frozenset(), self.ties, is_open=True)
         text = self._text(Question(columns, rules), bound)
         wanted = {name: value for name, value in bound.parameters().items() if f"${name}" in text}
         self.duck.execute(f'CREATE OR REPLACE TEMP TABLE "night" AS {text}', wanted)
@@ -103,7 +106,7 @@ class Replay:
         for batch in asked.batches():
             for matched in batch:
                 candidates = [docket.candidate(rule, matched.answer.columns) for rule in matched.rules]
-                yield matched.account_id, decide(candidates, self._standing(matched, asked.instant), granted)
+                yield matched.account_id, decide(candidates, self._standing(matched, asked.instant), granted, first_finding)
 
     def _standing(self, matched: Matched, instant: int) -> Standing:
         touches = self.memory.past(matched.account_id, instant)
@@ -114,8 +117,9 @@ def backtest(system: System, span: Span, progress: Progress, rules: Workspace | 
     """Replay the nights. A run that was cut goes on after the last whole night."""
     workspace = shared(rules or system.workspace, span.share)
     with system.records() as records:
-        prepare(records.duck)
-        replay = Replay(workspace, records, Memory(workspace))
+        ties = may_tie(records.snapshot.parts, records.tail)
+        prepare(records.duck, workspace)
+        replay = Replay(workspace, records, Memory(workspace), ties)
         path = _path(system, workspace, records, span)
         done = _resume(replay, path)
         days = span.days()
@@ -130,18 +134,27 @@ def backtest(system: System, span: Span, progress: Progress, rules: Workspace | 
                 )
                 log.flush()
         progress("", len(days), len(days))
-        accounts = {account for (account,) in records.duck.execute("SELECT DISTINCT account_id FROM history").fetchall()}
+        accounts = {account for (account,) in records.duck.execute("SELECT account_id FROM known").fetchall()}
     return replay.nights.summary(workspace, accounts, replay.memory)
 
 
-def prepare(duck: duckdb.DuckDBPyConnection) -> None:
-    """The log without what banso did, kept in memory, and an empty place for what it would have done."""
-    duck.execute(f"CREATE TEMP TABLE history AS SELECT {COLUMNS} FROM records WHERE source <> 'banso'")
+def acting_rules(workspace: Workspace) -> tuple[str, ...]:
+    """The nightly rules that may reach anybody at their stage."""
+    return tuple(rule_id for rule_id in nightly_rules(workspace) if workspace.rules[rule_id].stage in {"share", "try"})
+
+
+def prepare(duck: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:
+    """The log without what banso did, kept in memory as far as the rules read it, and an empty place for what it would have done."""
+    names = sorted({name for node in workspace.plan.accumulators(workspace.plan.columns) for name in records_read(node)})
+    duck.register("named", pa.table({"name": pa.array(names, pa.string())}))
+    first = "row_number() OVER (PARTITION BY account_id ORDER BY occurred_at) = 1"  # so that every account has a row from its first record on
+    read = f"coalesce(event, field) IN (SELECT name FROM named) OR {first}"
+    contact = "contact_id IS NOT NULL AND (field LIKE 'contact.%' OR event LIKE '%.login')"
+    duck.execute(f"CREATE TEMP TABLE history AS SELECT {COLUMNS} FROM records WHERE source <> 'banso' QUALIFY {read}")
+    duck.execute(f"CREATE TEMP TABLE contact_records AS SELECT {COLUMNS} FROM records WHERE {contact}")
+    duck.execute("CREATE TEMP TABLE known AS SELECT DISTINCT account_id FROM records WHERE source <> 'banso'")
     duck.execute(f"CREATE TEMP TABLE imagined AS SELECT {COLUMNS} FROM history LIMIT 0")
     duck.execute("CREATE OR REPLACE TEMP VIEW records AS SELECT * FROM history UNION ALL SELECT * FROM imagined")
-    duck.execute(
-        "CREATE TEMP TABLE contact_records AS SELECT * FROM history WHERE contact_id IS NOT NULL AND (field LIKE 'contact.%' OR event LIKE '%.login')"
-    )
 
 
 def _path(system: System, workspace: Workspace, records: Records, span: Span) -> Path:

@@ -9,7 +9,7 @@ from engine.decision.recipient import Recipient
 from engine.pipeline.evaluate import bind, judge_all
 from engine.pipeline.system import Records
 from engine.records.contacts import main_contacts
-from engine.rulebook.python import Answer
+from engine.rulebook.python import Answer, Known
 from engine.rulebook.statement import EXCLUDED, Question, rule_column
 from engine.workspace.model import Workspace
 
@@ -55,6 +55,11 @@ class Asked:
         found = main_contacts(self.records.duck, accounts, self.instant, self.contacts)
         return {account: Recipient(*contact) for account, contact in found.items()}
 
+    @cached_property
+    def answers(self) -> dict[str, Mapping[str, Known]]:
+        """The columns of every account with a match."""
+        return {each.account_id: each.answer.columns for batch in self.batches() for each in batch}
+
     def counted(self) -> Counted:
         parts = [f'count(*) FILTER (WHERE "{rule_column(rule)}"), count(*) FILTER (WHERE "{rule_column(rule)}" IS NULL)' for rule in self.rules]
         wanted = ", ".join(["count(*)", f"count(*) FILTER (WHERE {self._any(self.rules)})", *parts])
@@ -70,12 +75,6 @@ class Asked:
         rows = self._rows(self.rules if rules is None else rules)
         for start in range(0, len(rows), BATCH):
             yield self._batch(rows[start : start + BATCH])
-
-    def some(self, accounts: Sequence[str]) -> list[Matched]:
-        """These accounts, in this order."""
-        wanted = set(accounts)
-        found = {row[0]: row for row in self._rows(self.rules) if row[0] in wanted}
-        return self._batch([found[account] for account in accounts if account in found])
 
     def _rows(self, rules: Sequence[str]) -> list[tuple[object, ...]]:
         names = [f'"{rule_column(rule)}"' for rule in self.rules] + [f'"{name}"' for name in self.columns]

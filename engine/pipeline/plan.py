@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import Docket
+from engine.decision.gates import first_finding
 from engine.decision.standing import Standing
 from engine.pipeline.evaluate import stale_at
 from engine.pipeline.grants import grant
@@ -72,9 +73,9 @@ class _Tally:
             self.reasons[f"{decision.reason}:{decision.detail}"] += 1
 
 
-def plan(system: System, instant: int, progress: Progress) -> Planned:
-    """Judge every account as `nightly` would and count; nothing is written and nobody is touched."""
-    workspace = system.workspace
+def plan(system: System, instant: int, progress: Progress, rules: Workspace | None = None) -> Planned:
+    """Judge every account as `nightly` would and count, by these rules if not by today's; nothing is written and nobody is touched."""
+    workspace = rules or system.workspace
     stale = stale_at(system, workspace, instant)
     tallies = {rule: _Tally(Counter(), Counter(), []) for rule in nightly_rules(workspace)}
     with system.records() as records:
@@ -87,8 +88,8 @@ def plan(system: System, instant: int, progress: Progress) -> Planned:
                 tallies[decision.candidate.rule_id].add(account, decision)
         progress("", counted.matched, counted.matched)
         row = records.duck.execute("SELECT max(occurred_at) FROM records WHERE occurred_at <= ? AND known_at <= ?", [instant, instant]).fetchone()
-    rules = [_planned(workspace, rule, counted, tallies[rule]) for lane in LANES for rule in workspace.order[lane] if rule in tallies]
-    return Planned(instant, workspace.hash, counted.accounts, row[0] if row else None, stale, rules)
+    told = [_planned(workspace, rule, counted, tallies[rule]) for lane in LANES for rule in workspace.order[lane] if rule in tallies]
+    return Planned(instant, workspace.hash, counted.accounts, row[0] if row else None, stale, told)
 
 
 def decide_all(system: System, asked: Asked) -> Iterator[tuple[str, list[Decision]]]:
@@ -105,7 +106,7 @@ def decide_all(system: System, asked: Asked) -> Iterator[tuple[str, list[Decisio
     for batch in asked.batches():
         for matched, standing in zip(batch, standings(batch), strict=True):
             candidates = [docket.candidate(rule, matched.answer.columns) for rule in matched.rules]
-            yield matched.account_id, decide(candidates, standing, granted)
+            yield matched.account_id, decide(candidates, standing, granted, first_finding)
 
 
 def _planned(workspace: Workspace, rule_id: str, counted: Counted, tally: _Tally) -> RulePlanned:

@@ -81,6 +81,7 @@ class Nights:
         reached = {account for account, touches in memory.touches.items() if any(not each.withheld for each, _ in touches)}
         judged = {rule for counts in self.days.values() for rule in counts}
         nightly = [rule_id for lane in workspace.order.values() for rule_id in lane if not workspace.rules[rule_id].triggers]
+        acting = [rule_id for rule_id in nightly if workspace.rules[rule_id].stage in {"share", "try"}]
         calls = {date_of_day(day).isoformat(): (number, workspace.calls_on(day)) for day, number in sorted(_calls(memory).items())}
         return Backtested(
             nights=len(self.days),
@@ -89,10 +90,10 @@ class Nights:
             never_reached=len(accounts - reached),
             in_seven_days=_spread([_most_in_a_week(memory, account) for account in sorted(accounts)]),
             over_load=len(self.loaded),
-            rules=[self._rule(workspace, rule_id, memory) for rule_id in nightly],
+            rules=[self._rule(workspace, rule_id, memory) for rule_id in acting],
             collisions=[(winner, loser, number) for (winner, loser), number in self.collisions.most_common(20)],
             calls=calls,
-            never_matched=[rule_id for rule_id in nightly if rule_id not in judged],
+            never_matched=[rule_id for rule_id in acting if rule_id not in judged],
         )
 
     def _rule(self, workspace: Workspace, rule_id: str, memory: Memory) -> RuleReplayed:

@@ -3,6 +3,7 @@
 The first key says which; the lane and the channel follow from it and are never written.
 """
 
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -60,34 +61,34 @@ class Action(Strict):
     send_within_days: Days | None = None
     handover: list[Name] = []  # facts that a person who takes over wants to see
 
-    @property
+    @cached_property
     def channel(self) -> str:
         raise NotImplementedError
 
-    @property
+    @cached_property
     def lane(self) -> Lane:
         raise NotImplementedError
 
-    @property
+    @cached_property
     def leads(self) -> LeadTo | None:
         return getattr(self, "lead_to", None)
 
-    @property
+    @cached_property
     def held(self) -> tuple[Lane, ...]:
         """The lanes in which nothing else happens while the touch is open."""
         return ()
 
-    @property
+    @cached_property
     def is_urgent(self) -> bool:
         """Skips cap, load and an open window."""
         return bool(getattr(self, "urgent", False))
 
-    @property
+    @cached_property
     def is_service(self) -> bool:
         """Never withheld for comparison: nobody is refused what he asked for or needs."""
         return self.is_urgent or bool(getattr(self, "service", False)) or self.answers
 
-    @property
+    @cached_property
     def answers(self) -> bool:
         """An answer to what the customer just did; skips cap, load and holdout."""
         return bool(getattr(self, "in_response", False))
@@ -114,11 +115,11 @@ class SendMail(Action):
     service: bool = False
     reminder: bool = False
 
-    @property
+    @cached_property
     def channel(self) -> str:
         return self.send
 
-    @property
+    @cached_property
     def lane(self) -> Lane:
         return "push"
 
@@ -136,7 +137,7 @@ class Popup(Action):
     in_response: bool = False
     where: dict[Name, str] = {}
 
-    @property
+    @cached_property
     def lane(self) -> Lane:
         return "pull"
 
@@ -151,7 +152,7 @@ class ShowPopup(Popup):
     show: Name
     lead_to: LeadTo
 
-    @property
+    @cached_property
     def channel(self) -> str:
         return self.show
 
@@ -162,7 +163,7 @@ class AskPopup(Popup):
     ask: Name
     save_to: EventName
 
-    @property
+    @cached_property
     def channel(self) -> str:
         return self.ask
 
@@ -173,11 +174,11 @@ class SuggestHelp(Action):
     suggest: Name
     articles: Articles
 
-    @property
+    @cached_property
     def channel(self) -> str:
         return self.suggest
 
-    @property
+    @cached_property
     def lane(self) -> Lane:
         return "pull"
 
@@ -199,19 +200,19 @@ class Task(Action):
     because: Literal["flexibility", "skill", "persuasion"] | None = None
     assign_to: Annotated[Annotated[Name, Tag("<text>")] | Annotated[AssignTo, Tag("<map>")], ByForm] | None = None
 
-    @property
+    @cached_property
     def channel(self) -> str:
         return self.task
 
-    @property
+    @cached_property
     def lane(self) -> Lane:
         return "human" if self.hold or self.task == "call" else "internal"
 
-    @property
+    @cached_property
     def held(self) -> tuple[Lane, ...]:
         return tuple(self.hold)
 
-    @property
+    @cached_property
     def is_service(self) -> bool:
         return True
 
@@ -229,11 +230,11 @@ class Post(Action):
     text: TemplateRef
     include: list[Literal["timeline_last_30_days", "last_touch"]] = []
 
-    @property
+    @cached_property
     def channel(self) -> str:
         return "slack"
 
-    @property
+    @cached_property
     def lane(self) -> Lane:
         return "internal"
 
