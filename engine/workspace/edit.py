@@ -112,7 +112,7 @@ def append_entry(text: str, path: Path, entry: str) -> str:
     node = _find(_composed(text), path)
     if not isinstance(node, yaml.MappingNode) or node.flow_style or not isinstance(added, dict):
         raise refuse("E681", ".".join(str(part) for part in path), value=written(added))
-    indent = " " * node.value[0][0].start_mark.column
+    indent: str = " " * node.value[0][0].start_mark.column
     end = _line_end(text, _end(text, node.value[-1][1]))
     lines = "".join(f"{indent}{line}\n" if line else "\n" for line in entry.strip("\n").split("\n"))
     changed = _head(text[:end]) + "\n" + lines + text[end:]
@@ -199,7 +199,7 @@ def _with_key(text: str, node: yaml.MappingNode, key: str, value: str, after: Se
     anchors = {each.value: each_value for each, each_value in node.value}
     anchor = next((anchors[name] for name in after if name in anchors), node.value[-1][1])
     place = _line_end(text, _end(text, anchor))
-    indent = " " * node.value[0][0].start_mark.column
+    indent: str = " " * node.value[0][0].start_mark.column
     return _head(text[:place]) + indent + entry + _newline(text) + text[place:]
 
 
