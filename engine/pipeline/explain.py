@@ -95,7 +95,7 @@ def explain(system: System, account: str, instant: int) -> Explanation:
     """
     stored, rule_set = _stored(system, account, instant)
     judged, workspace, stale = judge_one(system, account, instant, rules=system.rule_set(rule_set) if rule_set else None)
-    _must_exist(judged, account)
+    must_exist(judged, account)
     evaluator = system.evaluator(workspace)
     conditions = evaluator.conditions(evaluator.values(judged.fold, instant, stale), stale)
     decided = {each.candidate.rule_id: each for each in _decide(system, workspace, judged, instant)}
@@ -107,7 +107,8 @@ def explain(system: System, account: str, instant: int) -> Explanation:
     return Explanation(account, name, instant, columns.get("next_step"), columns.get("stalled_days"), rules, stale, stored, facts)
 
 
-def _must_exist(judged: Judged, account: str) -> None:
+def must_exist(judged: Judged, account: str) -> None:
+    """Raises BansoError for an account of which nobody has heard."""
     fold = judged.fold
     if not (fold.first or fold.latest or fold.last or fold.contacts or fold.name or fold.days or fold.moments or fold.touches):
         raise refuse("E640", account, account=account)
@@ -238,17 +239,17 @@ def _of_touch(touch: Touch) -> Moment:
 def preview(system: System, rule_id: str, account: str, instant: int) -> Mapping[str, str]:
     """The message a rule would send to an account, whether or not it matches; nothing is written."""
     judged, workspace, _ = judge_one(system, account, instant)
-    _must_exist(judged, account)
+    must_exist(judged, account)
     if rule_id not in workspace.rules:
         raise refuse("E641", rule_id, name=rule_id, known=tuple(workspace.rules))
     rule = workspace.rules[rule_id]
-    touch = _imagined(workspace, rule_id, rule, judged, instant)
+    touch = imagined(workspace, rule_id, rule, judged, instant)
     recipient = main_contact(judged.fold) or NOBODY
     parts = CHANNELS[rule.do.channel](workspace).preview(Occasion(touch, judged.answer, judged.fold, recipient, instant))
     return {"to": recipient.address or "", **parts}
 
 
-def _imagined(workspace: Workspace, rule_id: str, rule: RuleSpec, judged: Judged, instant: int) -> Touch:
+def imagined(workspace: Workspace, rule_id: str, rule: RuleSpec, judged: Judged, instant: int) -> Touch:
     """The touch there would be if the rule won."""
     candidate = candidate_of(workspace, rule_id, judged.answer.columns, instant)
     standing = Standing(judged.account_id, instant, workspace, judged.answer, main_contact(judged.fold))

@@ -54,7 +54,8 @@ class MailChannel:
             raise Unwritable(f"{name}: {type(error).__name__}: {error}") from error
         return {"template": name, "subject": clean(subject), "text": text, "html": html}
 
-    def write(self, occasion: Occasion) -> Letter:
+    def write(self, occasion: Occasion, mark: str = "") -> Letter:
+        """`mark` goes before the subject."""
         parts = self.preview(occasion)
         rule = self.workspace.rules[occasion.touch.rule]
         if not isinstance(rule.do, SendMail):
@@ -67,7 +68,7 @@ class MailChannel:
         headers = {
             "From": mailbox(sender.name, sender.address),
             "To": mailbox(occasion.recipient.name, occasion.recipient.address),
-            "Subject": encoded(parts["subject"]),
+            "Subject": encoded(mark + parts["subject"]),
             "Date": format_datetime(moment).encode(),
             "Message-ID": occasion.touch.message_id.encode(),
             "List-Unsubscribe": f"<{refuse}>".encode(),
