@@ -89,7 +89,7 @@ def again(candidate: Candidate, standing: Standing) -> str | None:
 def appointment_ahead(candidate: Candidate, standing: Standing) -> str | None:
     """Whoever has an appointment gets reminders only, and no call."""
     do = candidate.rule.do
-    if do.lane not in {"human", "push"} or do.channel == "crm" or (isinstance(do, SendMail) and (do.reminder or do.urgent)):
+    if do.lane not in {"human", "push"} or do.channel == "crm" or (isinstance(do, SendMail) and do.reminder):
         return None
     return "appointment" if standing.answer.columns.get(APPOINTMENT) is True else None
 
@@ -138,8 +138,6 @@ def load(candidate: Candidate, standing: Standing) -> str | None:
 def human_hold(candidate: Candidate, standing: Standing) -> str | None:
     """While a person is at it, nothing else happens in the lanes that the task holds."""
     lane = candidate.rule.do.lane
-    if candidate.rule.do.is_urgent:
-        return None
     if lane in standing.holding:
         return standing.holding[lane]
     return next((each.rule for each in standing.active if lane in each.hold and standing.is_open(each)), None)
