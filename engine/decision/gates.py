@@ -130,8 +130,10 @@ def load(candidate: Candidate, standing: Standing) -> str | None:
     if limit is None or do.lane != "push" or not own or do.is_urgent or do.answers:
         return None
     felt = sum(channel.load * (standing.when(f"touched.{name}") or 0) for name, channel in settings.channels.items())
-    waiting = sum(settings.channels[each.channel].load for each in standing.active if not each.is_sent or standing.is_open(each))
-    total = felt + waiting + own
+    recent = standing.today - limit.within_days
+    under_way = [each for each in standing.active if (not each.is_sent and each.day > recent) or standing.is_open(each)]
+    waiting = sum(settings.channels[each.channel].load for each in under_way)
+    total = felt + waiting + standing.taken_on + own
     return f"{total} > {limit.points}" if total > limit.points else None
 
 

@@ -49,7 +49,8 @@ class PastTouch:
 class Standing:
     """One account at the instant of a decision.
 
-    `holding`: lanes that a task won in this very decision holds. `present`: the person who is on the screen right now.
+    `holding`: lanes that a task won in this very decision holds; `taken_on`: points of load won in it. `present`: the person who is on
+    the screen right now.
     """
 
     account_id: str
@@ -62,6 +63,7 @@ class Standing:
     unapproved: frozenset[str] = frozenset()  # rules whose content nobody approved for everyone
     touches: Sequence[PastTouch] = ()
     holding: Mapping[Lane, str] = field(default_factory=dict)
+    taken_on: int = 0
     present: Recipient | None = None
 
     @property
