@@ -183,6 +183,10 @@ def test_with_an_appointment_ahead_there_are_reminders_only(tell: Tell) -> None:
     error_then_night(story, "2026-04-07", "2026-04-08")
     ahead = ("gated", "appointment_ahead")
     assert {rule: found[:2] for rule, found in story.decisions(slot="2026-04-07").items()} == {
-        **{"ring-up": ahead, "hurry": ahead, "write": ahead, "remind": ("won", None), "tidy": ("won", None)}
+        "ring-up": ahead,
+        "hurry": ahead,
+        "write": ahead,
+        "remind": ("won", None),
+        "tidy": ("won", None),
     }
     assert fate(story, "ring-up", "2026-04-08")[0] == "won"
