@@ -1,7 +1,8 @@
 """Things tests need, with dull defaults: a record, a contact, a customer, a touch. Only what a test says matters to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from engine.calendar import instant_of
@@ -134,3 +135,88 @@ def a_touch(
 def flat(records: Sequence[Record | Sequence[Record]]) -> list[Record]:
     """Records and lists of records as one list."""
     return [record for each in records for record in ([each] if isinstance(each, Record) else each)]
+
+
+SETTINGS = """
+banso: 1
+workspace: {id: small, label: 小さな職場, language: ja}
+timezone: Asia/Tokyo
+nightly_at: "02:00"
+business: {days: [mon, tue, wed, thu, fri], holidays: none}
+quiet_hours: {from: "19:00", to: "09:00"}
+sources:
+  product: {label: 製品, max_age: none, events: [product]}
+  sfa: {label: 営業, max_age: none, events: [sfa, account]}
+  crm: {label: 顧客, max_age: none, events: [crm, contact, course]}
+  cti: {label: 電話, max_age: none, events: [call]}
+senders: {desk: {name: 窓口, address: desk@example.jp, phone: 03-0000-0000, hours: 平日}}
+imprint: {legal_name: 会社, postal_address: 東京都, complaints: 窓口, refuse: "mailto:refuse@example.jp"}
+product_url: https://app.example.jp
+help_url: https://help.example.jp
+never: [{contract: closed}]
+"""
+CHANNELS = """
+channels:
+  mail: {label: メール, valid_days: 3, touch: mail.sent}
+  popup: {label: ポップアップ, valid_days: 1, deliver_within: 1m}
+  call: {label: 架電, valid_days: 7, touch: call.talked, outcome: [call.talked, call.absent]}
+  crm: {label: 作業, valid_days: 7}
+  slack: {label: 投稿, valid_days: 1}
+"""
+ROUTE = """
+route: {id: small, label: 道のり}
+steps:
+  applied: {label: 申込, done_by: [sfa.applied]}
+  set_up: {label: 設定, after: [applied], done_by: [product.set_up]}
+  booked: {label: 予約, after: [set_up], done_by: [product.booked]}
+"""
+FACTS = """
+facts:
+  errors: {label: エラー, count: product.error, within_days: 60}
+  contract: {label: 契約, attribute: sfa.contract, type: enum, values: {active: 利用中, closed: 解約}}
+"""
+GOALS = """
+goals:
+  forward: {label: 前進, reached_by: next_step}
+  booked: {label: 予約, reached_by: [product.booked]}
+  talked: {label: 会話, reached_by: [call.talked]}
+"""
+DEFAULTS = "defaults: {title: 案内, stage: share, owner: sato, goal: forward, why: {who: 担当者, benefit: わかる}}\n"
+FRAMES = {
+    "templates/mail/layout.mjml": "<mjml><mj-body>[[body]]</mj-body></mjml>",
+    "templates/mail/layout.txt": "{{ addressee }}\n[[body]]\n{{ sender.name }}\n",
+    **{f"templates/{kind}/note.md": "# {{ account.name }}\n案内します。\n" for kind in ("popup", "call", "crm", "slack")},
+}
+
+
+def a_mail(name: str) -> dict[str, str]:
+    """The files of a mail whose subject is its name."""
+    body = "<mj-section><mj-column><mj-text>{{ account.name }}</mj-text></mj-column></mj-section>"
+    parts = {"subject.txt": name, "body.mjml": body, "body.txt": "{{ account.name }}"}
+    return {f"templates/mail/{name}/{part}": text for part, text in parts.items()}
+
+
+def a_workspace(root: Path, *, rules: str, order: str, **other: str | Mapping[str, str]) -> Path:
+    """A workspace with a route of three steps. `rules` are entries below `rules:`, `order` what stands in `order: {…}`.
+
+    `settings` and `facts` are written in addition, `channels` and `goals` instead of the dull ones; `files` are any more, by path.
+    The templates are mail/plain, mail/other and one note of each kind.
+    """
+    added = {key: str(other.get(key, "")) for key in ("settings", "facts")}
+    files: dict[str, str] = {
+        **FRAMES,
+        **a_mail("plain"),
+        **a_mail("other"),
+        "rules/workspace.yaml": SETTINGS + str(other.get("channels", CHANNELS)) + added["settings"],
+        "rules/route.yaml": ROUTE,
+        "rules/facts.yaml": FACTS + added["facts"],
+        "rules/goals.yaml": str(other.get("goals", GOALS)),
+        "rules/rules.yaml": f"{DEFAULTS}rules:\n{rules}",
+        "rules/order.yaml": f"order: {{{order}}}\n",
+    }
+    more = other.get("files", {})
+    assert isinstance(more, Mapping)
+    for name, text in {**files, **more}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root

@@ -16,6 +16,7 @@ from engine.pipeline import ops
 from engine.pipeline.dispatch import Worker, dispatch
 from engine.pipeline.evaluate import judge_one
 from engine.pipeline.nightly import Night, nightly
+from engine.pipeline.realtime import Reaction, on_event
 from engine.pipeline.sweep import sweep
 from engine.pipeline.system import System
 from engine.records.record import Record
@@ -97,6 +98,11 @@ class Story:
         self.clock.set(at(when))
         self.heard(when, stale=stale)
         return self.sweep_and_send()
+
+    def happens(self, record: Record) -> Reaction:
+        """A record comes in at its own instant and is answered at once."""
+        self.clock.set(max(record.occurred_at, self.clock.now()))
+        return on_event(self.system, self._read(record))
 
     def sweep_and_send(self) -> Counter[str]:
         worker, counts = self.worker(), Counter[str]()

@@ -80,7 +80,7 @@ def backtest(
         language = door.language(system)
         days = [system.workspace.zone.day(parse_instant(text, system.workspace, name)) for text, name in ((since, "--from"), (until, "--to"))]
         if days[1] < days[0]:
-            raise refuse("E645", "--to", since=since, until=until)
+            raise refuse("E714", "--to", since=since, until=until)
         with progress(language, "backtest.running") as bar:
             told = run_backtest(system, Span(days[0], days[1], tuple(share or ())), bar)
     if as_json:

@@ -37,7 +37,7 @@ def stage(
     """Let a rule climb: plan → try → reflect → share. `share` wants a test, a result, an approver and the typed number of accounts."""
     door: Door = context.obj
     if to not in STAGES:
-        raise refuse("E643", to, name=to, known=STAGES)
+        raise refuse("E712", to, name=to, known=STAGES)
     with door.system() as system:
         language, wanted = door.language(system), STAGES[STAGES.index(to)]
         rule_of(system, rule)

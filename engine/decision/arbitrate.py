@@ -41,10 +41,16 @@ def decide(candidates: Sequence[Candidate], standing: Standing, allotter: Allott
     for lane, group in groupby(sorted(candidates, key=lambda each: _rank(each, order)), key=lambda each: each.rule.do.lane):
         found = list(_decide_lane(lane, group, standing, allotter, gates))
         decisions += found
-        held = {held: each.candidate.rule_id for each in found if each.outcome == "won" for held in each.candidate.rule.do.held}
-        if held:
-            standing = replace(standing, holding={**held, **standing.holding})
+        if winners := [each.candidate for each in found if each.outcome == "won"]:
+            standing = _after(standing, winners)
     return decisions
+
+
+def _after(standing: Standing, winners: Sequence[Candidate]) -> Standing:
+    """What the next lane sees: the lanes that tasks won in this one hold, and the load taken on."""
+    held = {lane: each.rule_id for each in winners for lane in each.rule.do.held}
+    points = sum(standing.workspace.settings.channels[each.rule.do.channel].load for each in winners)
+    return replace(standing, holding={**held, **standing.holding}, taken_on=standing.taken_on + points)
 
 
 def _decide_lane(lane: Lane, candidates: Iterator[Candidate], standing: Standing, allotter: Allotter, gates: Findings) -> Iterator[Decision]:

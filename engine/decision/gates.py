@@ -89,7 +89,7 @@ def again(candidate: Candidate, standing: Standing) -> str | None:
 def appointment_ahead(candidate: Candidate, standing: Standing) -> str | None:
     """Whoever has an appointment gets reminders only, and no call."""
     do = candidate.rule.do
-    if do.lane not in {"human", "push"} or do.channel == "crm" or (isinstance(do, SendMail) and (do.reminder or do.urgent)):
+    if do.lane not in {"human", "push"} or do.channel == "crm" or (isinstance(do, SendMail) and do.reminder):
         return None
     return "appointment" if standing.answer.columns.get(APPOINTMENT) is True else None
 
@@ -130,16 +130,16 @@ def load(candidate: Candidate, standing: Standing) -> str | None:
     if limit is None or do.lane != "push" or not own or do.is_urgent or do.answers:
         return None
     felt = sum(channel.load * (standing.when(f"touched.{name}") or 0) for name, channel in settings.channels.items())
-    waiting = sum(settings.channels[each.channel].load for each in standing.active if not each.is_sent or standing.is_open(each))
-    total = felt + waiting + own
+    recent = standing.today - limit.within_days
+    under_way = [each for each in standing.active if (not each.is_sent and each.day > recent) or standing.is_open(each)]
+    waiting = sum(settings.channels[each.channel].load for each in under_way)
+    total = felt + waiting + standing.taken_on + own
     return f"{total} > {limit.points}" if total > limit.points else None
 
 
 def human_hold(candidate: Candidate, standing: Standing) -> str | None:
     """While a person is at it, nothing else happens in the lanes that the task holds."""
     lane = candidate.rule.do.lane
-    if candidate.rule.do.is_urgent:
-        return None
     if lane in standing.holding:
         return standing.holding[lane]
     return next((each.rule for each in standing.active if lane in each.hold and standing.is_open(each)), None)

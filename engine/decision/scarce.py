@@ -51,15 +51,16 @@ def _trial_size(rule: RuleSpec) -> int | None:
 
 @dataclass
 class Stock:
-    """What is left, first come first served. `used`: place → touches that hold it already."""
+    """What is left, first come first served. `used`: place → touches that hold it already, or accounts that a trial has reached."""
 
     workspace: Workspace
     used: MutableMapping[str, int] = field(default_factory=dict)
 
     def allot(self, candidate: Candidate, standing: Standing) -> Allotment:
-        """Take what the candidate needs: all of it, or nothing."""
+        """Take what the candidate needs: all of it, or nothing. An account that a trial has reached needs no second place in it."""
         rule = candidate.rule
-        trial = _trial_size(rule) if rule.stage == "try" else None
+        is_new = not any(not each.is_withheld for each in candidate.earlier(standing))
+        trial = _trial_size(rule) if rule.stage == "try" and is_new else None
         if trial is not None and self.used.get(trial_place(candidate.rule_id), 0) >= trial:
             return Allotment(reason="stage", detail=f"try: {trial} accounts")
         found = self._found(candidate, standing)

@@ -49,7 +49,8 @@ class PastTouch:
 class Standing:
     """One account at the instant of a decision.
 
-    `holding`: lanes that a task won in this very decision holds. `present`: the person who is on the screen right now.
+    `holding`: lanes that a task won in this very decision holds; `taken_on`: points of load won in it. `present`: the person who is on
+    the screen right now.
     """
 
     account_id: str
@@ -62,6 +63,7 @@ class Standing:
     unapproved: frozenset[str] = frozenset()  # rules whose content nobody approved for everyone
     touches: Sequence[PastTouch] = ()
     holding: Mapping[Lane, str] = field(default_factory=dict)
+    taken_on: int = 0
     present: Recipient | None = None
 
     @property
@@ -97,10 +99,14 @@ class Candidate:
     due_at: int
     deadline: int
 
-    def same_key(self, standing: Standing) -> list[PastTouch]:
-        """The touches of this rule, also under its earlier ids, for the same value of `per`."""
+    def earlier(self, standing: Standing) -> list[PastTouch]:
+        """The touches of this rule, also under its earlier ids."""
         ids = {self.rule_id, *self.rule.was}
-        return [each for each in standing.touches if each.rule in ids and each.per_value == self.per_value]
+        return [each for each in standing.touches if each.rule in ids]
+
+    def same_key(self, standing: Standing) -> list[PastTouch]:
+        """Those of them for the same value of `per`."""
+        return [each for each in self.earlier(standing) if each.per_value == self.per_value]
 
     def ordinal(self, standing: Standing) -> int:
         return len(self.same_key(standing)) + 1

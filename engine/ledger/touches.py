@@ -137,10 +137,10 @@ def places_taken(connection: Connection, today: int) -> dict[str, int]:
     return dict(rows.all())
 
 
-def touches_by_rule(connection: Connection, rules: Sequence[str]) -> dict[str, int]:
-    """How many touches of each rule are live or were sent, ever."""
+def accounts_reached(connection: Connection, rules: Sequence[str]) -> int:
+    """How many accounts have a touch of any of these rules that is live or was sent, ever."""
     counted = and_(touches.c.rule.in_(rules), touches.c.state.in_(list(LIVE | {State.SENT})))
-    return _counted(connection, select(touches.c.rule, func.count()).where(counted).group_by(touches.c.rule))
+    return int(connection.scalar(select(func.count(touches.c.account_id.distinct())).where(counted)) or 0)
 
 
 def made_in_slot(connection: Connection, slot: str) -> dict[str, int]:

@@ -117,14 +117,14 @@ def workspace_of(system: System, named: str) -> Workspace:
 def _checked_out(system: System, root: Path, revision: str) -> Path:
     """The workspace's files at a revision, below the scratch folder."""
     if not REVISION.match(revision):
-        raise refuse("E642", revision, name=revision, root=root)
+        raise refuse("E711", revision, name=revision, root=root)
     folder = system.scratch / "revisions" / revision.replace("/", "_")
     folder.mkdir(parents=True, exist_ok=True)
     command = ["git", "-C", str(root), "archive", "--format=tar", revision, "rules", "templates"]
     try:
         archive = subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603  # our own words and a checked revision
     except (subprocess.CalledProcessError, FileNotFoundError) as problem:
-        raise refuse("E642", revision, name=revision, root=root) from problem
+        raise refuse("E711", revision, name=revision, root=root) from problem
     with tarfile.open(fileobj=BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
     return folder

@@ -25,7 +25,7 @@ def send_test(system: System, rule_id: str, account: str, address: str, instant:
     rule = workspace.rules[rule_id]
     channel = CHANNELS[rule.do.channel](workspace)
     if not isinstance(channel, MailChannel):
-        raise refuse("E644", rule_id, name=rule_id)
+        raise refuse("E713", rule_id, name=rule_id)
     recipient = replace(main_contact(judged.fold) or NOBODY, address=checked_address(address))
     touch = replace(imagined(workspace, rule_id, rule, judged, instant), message_id=f"<test-{instant}@banso.invalid>")
     letter = channel.write(Occasion(touch, judged.answer, judged.fold, recipient, instant), mark=MARK)

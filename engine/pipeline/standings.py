@@ -112,9 +112,9 @@ def past_touch(touch: Touch, workspace: Workspace) -> PastTouch:
 
 
 def read_stock(connection: Connection, workspace: Workspace, instant: int) -> Stock:
-    """What is left of scarce things: places that touches hold, and how many a trial has reached."""
+    """What is left of scarce things: places that touches hold, and how many accounts a trial has reached, also under its earlier ids."""
     today = workspace.zone.day(instant)
     used = ledger_touches.places_taken(connection, today)
-    tried = [rule_id for rule_id, rule in workspace.rules.items() if rule.stage == "try"]
-    used |= {trial_place(rule): number for rule, number in ledger_touches.touches_by_rule(connection, tried).items()}
+    tried = {rule_id: rule for rule_id, rule in workspace.rules.items() if rule.stage == "try"}
+    used |= {trial_place(rule_id): ledger_touches.accounts_reached(connection, [rule_id, *rule.was]) for rule_id, rule in tried.items()}
     return Stock(workspace, used)
