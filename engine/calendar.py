@@ -29,6 +29,12 @@ def day_of_text(text: str) -> int:
     return day_of_date(date.fromisoformat(text))
 
 
+def moment_text(instant: int, place: "Zone") -> str:
+    """`2026-04-07 09:00` on the zone's clocks."""
+    minutes = place.minutes(instant)
+    return f"{date_of_day(place.day(instant)).isoformat()} {minutes // 60:02d}:{minutes % 60:02d}"
+
+
 def date_of_day(day: int) -> date:
     return date.fromordinal(day + EPOCH)
 

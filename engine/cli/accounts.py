@@ -1,6 +1,6 @@
 """For one account: explain, timeline, preview, facts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 
 from engine.calendar import date_of_day
-from engine.cli.door import AsJson, At, Door, out, parse_instant, print_json, shown
+from engine.cli.door import AsJson, At, Door, instant_asked, out, print_json, shown
 from engine.facts.route import COMPLETE
 from engine.messages import Language, say
 from engine.pipeline import explain as story
@@ -32,7 +32,7 @@ def explain(context: typer.Context, account: Account, at: At = None, as_json: As
     """Say why an account gets what it gets, or nothing: every rule with its first failing condition, gate or winner."""
     door: Door = context.obj
     with door.system() as system:
-        instant = parse_instant(at, system.workspace) if at else system.clock.now()
+        instant = instant_asked(at, system)
         told = story.explain(system, account, instant)
         if as_json:
             print_json(told)
@@ -63,8 +63,15 @@ def _print_rule(rule: RuleSeen, workspace: Workspace, language: Language) -> Non
     words = {"won": f"[bold green]{say(language, 'explain.won')}[/bold green]"}
     fate = words.get(rule.outcome) or escape(_fate(rule, language))
     out.print(f"{MARKS[rule.verdict]} [bold]{rule.rule_id}[/bold]  {fate}  [dim]{rule.place}[/dim]", soft_wrap=True)
-    for condition in rule.conditions:
+    for condition in _worth_showing(rule):
         out.print(f"    {_condition_mark(condition)} {escape(condition_in_words(condition, workspace, language))}", soft_wrap=True)
+
+
+def _worth_showing(rule: RuleSeen) -> Sequence[ConditionSeen]:
+    """All conditions of a rule that matched; of one that did not, the first that is not fulfilled."""
+    if rule.verdict is True:
+        return rule.conditions
+    return [each for each in rule.conditions if each.verdict is not (each.kind == "when")][:1]
 
 
 def _condition_mark(condition: ConditionSeen) -> str:
@@ -74,7 +81,9 @@ def _condition_mark(condition: ConditionSeen) -> str:
 
 
 def _fate(rule: RuleSeen, language: Language) -> str:
-    if rule.outcome in {"gated", "lost"}:
+    if rule.outcome == "waits":
+        return say(language, "explain.waits", events=rule.detail or "")
+    if rule.outcome in {"gated", "lost", "withheld"}:
         sentence = say(language, f"reason.{rule.reason}", detail=rule.detail or "")
         return f"{sentence} [{rule.detail}]" if rule.detail and rule.outcome == "gated" else sentence
     near = say(language, "explain.nearest", days=rule.nearest) if rule.nearest else ""
@@ -126,7 +135,7 @@ def timeline(context: typer.Context, account: Account, at: At = None, as_json: A
     """Show what happened to an account, with what banso did and until when each touch is valid."""
     door: Door = context.obj
     with door.system() as system:
-        instant = parse_instant(at, system.workspace) if at else system.clock.now()
+        instant = instant_asked(at, system)
         moments = story.timeline(system, account, instant)
         if as_json:
             print_json(moments)
@@ -151,7 +160,7 @@ def preview(
     """Show the message a rule would send to an account, whether or not it matches now; sends nothing."""
     door: Door = context.obj
     with door.system() as system:
-        instant = parse_instant(at, system.workspace) if at else system.clock.now()
+        instant = instant_asked(at, system)
         parts = story.preview(system, rule, account, instant)
     if as_json:
         print_json(dict(parts))
@@ -170,7 +179,7 @@ def facts(
     door: Door = context.obj
     with door.system() as system:
         language, workspace = door.language(system), system.workspace
-        instant = parse_instant(at, workspace) if at else system.clock.now()
+        instant = instant_asked(at, system)
         seen = story.explain(system, account, instant).facts if account else None
         if as_json:
             print_json(

@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from engine.channels import CHANNELS
-from engine.cli.door import FAULTS, SOMETHING_TO_DO, AsJson, At, Door, out, parse_instant, print_faults, print_json, progress, shown
+from engine.cli.door import FAULTS, SOMETHING_TO_DO, AsJson, At, Door, instant_asked, out, print_faults, print_json, progress, shown
 from engine.errors import BansoError, Fault
 from engine.messages import Language, say, say_fault
 from engine.pipeline.plan import Planned, RulePlanned
@@ -68,7 +68,7 @@ def plan(context: typer.Context, at: At = None, as_json: AsJson = False) -> None
     door: Door = context.obj
     with door.system() as system:
         language = door.language(system)
-        instant = parse_instant(at, system.workspace) if at else system.clock.now()
+        instant = instant_asked(at, system)
         with progress(language, "plan.running") as bar:
             planned = run_plan(system, instant, bar)
         if as_json:

@@ -24,6 +24,7 @@ from engine.config import Config
 from engine.errors import BansoError, Fault, Place, refuse
 from engine.messages import Language, say, say_fault
 from engine.pipeline.load import Progress as Report
+from engine.pipeline.slots import night_of
 from engine.pipeline.system import System
 from engine.workspace.model import Workspace
 
@@ -32,6 +33,7 @@ FINE, FAULTS, SOMETHING_TO_DO, BAD_USAGE = 0, 1, 2, 64
 At = Annotated[str | None, typer.Option("--at", help="Act as of this instant: 2026-04-07 (at nightly_at) or 2026-04-07T09:00.", metavar="INSTANT")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
+DATE_LENGTH = len("2026-04-07")
 PLAIN_WIDTH = 140  # columns where nobody says how wide the output is: a pipe, a log, CI
 out = Console(width=None if "COLUMNS" in os.environ or sys.stdout.isatty() else PLAIN_WIDTH)
 err = Console(stderr=True, soft_wrap=True)
@@ -65,6 +67,14 @@ class Door:
         return system.workspace.settings.workspace.language if system else "en"
 
 
+def instant_asked(at: str | None, system: System) -> int:
+    """The instant a command looks at: now, the one written, or for a bare date that of its night."""
+    if at is None:
+        return system.clock.now()
+    instant = parse_instant(at, system.workspace)
+    return night_of(system, system.workspace.zone.day(instant)) if len(at.strip()) == DATE_LENGTH else instant
+
+
 def _setting_fault(name: str, given: object) -> Fault:
     variable = f"BANSO_{name.upper()}"
     return Fault("E651", Place(variable), {"name": variable, "value": given})
@@ -78,7 +88,7 @@ def parse_instant(text: str, workspace: Workspace, option: str = "--at") -> int:
         raise refuse("E650", option, value=text) from error
     if not FIRST_YEAR <= moment.year < LAST_YEAR:
         raise refuse("E650", option, value=text)
-    if len(text.strip()) == 10:
+    if len(text.strip()) == DATE_LENGTH:
         return workspace.zone.at_wall(moment.date().toordinal() - 719_163, workspace.nightly_minutes)
     if moment.tzinfo is None:
         return workspace.zone.at_wall(moment.date().toordinal() - 719_163, moment.hour * 60 + moment.minute) + moment.second * 1_000_000

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 
 from engine.facts.active_days import ActiveDays
 from engine.facts.attribute import Attribute
+from engine.facts.calendar import Calendar
 from engine.facts.count import Count
 from engine.facts.days_since import DaysSince
 from engine.facts.days_until import DaysUntil
+from engine.facts.ignored_in_row import IgnoredInRowFact
 from engine.facts.open_items import OpenItemsFact
+from engine.facts.rate import Rate
 from engine.facts.spec import FactSpec
 from engine.facts.table import Table
 
@@ -18,6 +21,9 @@ PRIMITIVES: Mapping[str, type[FactSpec]] = {
     "days_since": DaysSince,
     "days_until": DaysUntil,
     "open_items": OpenItemsFact,
+    "ignored_in_row": IgnoredInRowFact,
+    "rate": Rate,
+    "calendar": Calendar,
     "table": Table,
     "count": Count,
 }

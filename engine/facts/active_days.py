@@ -1,17 +1,17 @@
 """`active_days`: on how many distinct local days an event happened."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from engine.facts.algebra import DaysWithin, Fresh, Value
-from engine.facts.spec import Days, EventName, FactSpec, Names
+from engine.facts.spec import Days, EventName, FactSpec, Names, Unit
 
 
 class ActiveDays(FactSpec):
     """Several log-ins on one day are one active day."""
 
-    unit: ClassVar[Literal["days", "times", ""]] = "days"
+    unit: ClassVar[Unit] = "days"
     active_days: EventName
     within_days: Days
     ending_days_ago: Annotated[int, Field(ge=0, le=365)] = 0

@@ -4,9 +4,12 @@ Values are whole numbers, texts or days; `None` (SQL NULL) is *unknown*. Truth i
 records is an *accumulator*: it is computed per account in one pass, without regard to the order of the records.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Literal, TypeAlias
+
+Span: TypeAlias = tuple[int, int]  # the first and the last day
+LATEST_DAY = 10**6  # beyond every day there is
 
 # --- accumulators -------------------------------------------------------------------------------------------------
 
@@ -24,6 +27,17 @@ class First:
     """The instant of the earliest visible record of any of these events."""
 
     events: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FirstInSpan:
+    """The instant of the earliest visible record, of any of these events, on a day of the span that today lies in.
+
+    Between two spans: on or after the first day of the last one that began; before the first span: on any day. `spans` stand in order.
+    """
+
+    events: tuple[str, ...]
+    spans: tuple[Span, ...]
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,24 @@ class OpenItems:
     within_days: int
 
 
+@dataclass(frozen=True)
+class IgnoredInRow:
+    """How many touches after the last answered one have a window that ended before today. Touches at one instant are one touch.
+
+    A window begins on the day of the touch and has as many days as the touch's record says as its number (the most, if several do;
+    1 to `LONGEST_WINDOW`), else `valid_days`. A touch is answered by a later record of `responses` on a day of its window.
+    """
+
+    touch: str
+    responses: tuple[str, ...]
+    valid_days: int
+
+
+LONGEST_WINDOW = 366
+
 # --- values -------------------------------------------------------------------------------------------------------
+
+LARGEST_PART = 2**55  # a hundred times as much still fits into 64 bits
 
 
 @dataclass(frozen=True)
@@ -102,6 +133,22 @@ class BusinessCount:
 class Minus:
     left: "Value"
     right: "Value"
+
+
+@dataclass(frozen=True)
+class Sum:
+    """All of the values together; unknown if one of them is."""
+
+    values: tuple["Value", ...]
+
+
+@dataclass(frozen=True)
+class Percent:
+    """100 × `part` by `whole`, rounded down; unknown if `whole` is less than `least` (1 or more) or `part` beyond `LARGEST_PART`."""
+
+    part: "Value"
+    whole: "Value"
+    least: int
 
 
 @dataclass(frozen=True)
@@ -217,12 +264,12 @@ class TruthRef:
     name: str
 
 
-Accumulator: TypeAlias = Latest | First | Last | CountWithin | DaysWithin | OpenItems
-Value: TypeAlias = Accumulator | Const | Today | FactRef | DayOf | BusinessCount | Minus | Coalesce | Extreme | OneOf | Fresh | Case
+Accumulator: TypeAlias = Latest | First | FirstInSpan | Last | CountWithin | DaysWithin | OpenItems | IgnoredInRow
+Value: TypeAlias = Accumulator | Const | Today | FactRef | DayOf | BusinessCount | Minus | Sum | Percent | Coalesce | Extreme | OneOf | Fresh | Case
 Truth: TypeAlias = Compare | Member | HasTag | IsSet | Absent | AnyStale | IsUnknown | Not | All | Any | TruthRef
 Node: TypeAlias = Value | Truth
 
-ACCUMULATORS = (Latest, First, Last, CountWithin, DaysWithin, OpenItems)
+ACCUMULATORS = (Latest, First, FirstInSpan, Last, CountWithin, DaysWithin, OpenItems, IgnoredInRow)
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -240,6 +287,12 @@ def _walk_part(part: object) -> Iterator[Node]:
         yield from walk(part)  # type: ignore[arg-type]  # every dataclass inside a node is a node
 
 
+def span_at(spans: Iterable[Span], today: int) -> Span:
+    """The days whose records count today, see `FirstInSpan`."""
+    first, last = max((span for span in spans if span[0] <= today), default=(-LATEST_DAY, LATEST_DAY))
+    return first, (last if today <= last else LATEST_DAY)
+
+
 def accumulators(node: Node) -> list[Accumulator]:
     """The accumulators a node reads, each once, in order of first use."""
     return list(dict.fromkeys(part for part in walk(node) if isinstance(part, ACCUMULATORS)))
@@ -248,6 +301,25 @@ def accumulators(node: Node) -> list[Accumulator]:
 def names_read(node: Node) -> set[str]:
     """The facts and named truths a node refers to."""
     return {part.name for part in walk(node) if isinstance(part, FactRef | TruthRef)}
+
+
+def records_read(node: Node) -> tuple[str, ...]:
+    """The events and fields whose records a node is computed from, in order of first use."""
+    return tuple(dict.fromkeys(name for each in accumulators(node) for name in _names_of(each)))
+
+
+def _names_of(node: Accumulator) -> tuple[str, ...]:
+    match node:
+        case Latest():
+            return (node.field,)
+        case First() | FirstInSpan() | Last():
+            return node.events
+        case CountWithin() | DaysWithin():
+            return (node.event,)
+        case OpenItems():
+            return (node.opened, node.closed)
+        case IgnoredInRow():
+            return (node.touch, *node.responses)
 
 
 def sources_read(node: Node) -> set[str]:

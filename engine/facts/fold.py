@@ -2,7 +2,7 @@
 
 import json
 from bisect import insort
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from engine.records.record import NO_NUMBER, NO_VALUE, Record
 LatestValue = tuple[int, str, str, str | None, int | None]  # occurred_at, source, source_id, value, number
 DayCounts = Mapping[int, int]
 ItemTimes = Mapping[str, Iterable[int]]
+Moments = Mapping[int, Sequence[int]]  # day -> its first and last instant
 ACCOUNT_NAME = "account.name"
 CONTACT_FIELDS = "contact."
 
@@ -26,22 +27,37 @@ class Needs:
     last: frozenset[str]
     days: frozenset[str]
     items: frozenset[str]
+    touches: frozenset[str]
+    moments: frozenset[str]
 
     @classmethod
     def of(cls, accumulators: Iterable[a.Accumulator]) -> "Needs":
-        kept: dict[str, set[str]] = {"fields": set(), "first": set(), "last": set(), "days": set(), "items": set()}
+        kept: dict[str, set[str]] = {
+            "fields": set(),
+            "first": set(),
+            "last": set(),
+            "days": set(),
+            "items": set(),
+            "touches": set(),
+            "moments": set(),
+        }
         for each in accumulators:
             match each:
                 case a.Latest():
                     kept["fields"].add(each.field)
                 case a.First():
                     kept["first"].update(each.events)
+                case a.FirstInSpan():
+                    kept["moments"].update(each.events)
                 case a.Last():
                     kept["last"].update(each.events)
                 case a.CountWithin() | a.DaysWithin():
                     kept["days"].add(each.event)
                 case a.OpenItems():
                     kept["items"].update((each.opened, each.closed))
+                case a.IgnoredInRow():
+                    kept["touches"].add(each.touch)
+                    kept["moments"].update(each.responses)
         return cls(**{name: frozenset(members) for name, members in kept.items()})
 
 
@@ -54,6 +70,8 @@ class Fold:
     last: dict[str, int] = field(default_factory=dict)
     days: dict[str, dict[int, int]] = field(default_factory=dict)
     items: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    touches: dict[str, dict[int, int]] = field(default_factory=dict)  # instant -> the window's days by its own record, 0 if it says none
+    moments: dict[str, dict[int, list[int]]] = field(default_factory=dict)  # day -> its first and last instant
     contacts: dict[str, dict[str, LatestValue]] = field(default_factory=dict)
     logins: dict[str, int] = field(default_factory=dict)
     name: LatestValue | None = None
@@ -80,6 +98,12 @@ class Fold:
             counts[day] = counts.get(day, 0) + 1
         if event in needs.items and record.key is not None:
             insort(self.items.setdefault(event, {}).setdefault(record.key, []), at)
+        if event in needs.touches:
+            windows = self.touches.setdefault(event, {})
+            windows[at] = max(_own_window(record), windows.get(at, 0))
+        if event in needs.moments:
+            ends = self.moments.setdefault(event, {}).setdefault(zone.day(at), [at, at])
+            ends[:] = min(ends[0], at), max(ends[1], at)
 
     def _add_value(self, record: Record, name: str, needs: Needs) -> None:
         if name in needs.fields:
@@ -99,6 +123,11 @@ class Fold:
             self.add(record, needs, zone)
 
 
+def _own_window(record: Record) -> int:
+    number = record.number or 0
+    return number if 1 <= number <= a.LONGEST_WINDOW else 0
+
+
 def _newer(record: Record, known: LatestValue | None) -> LatestValue:
     if known is not None and (record.occurred_at, record.source, record.source_id) <= known[:3]:
         return known
@@ -112,6 +141,12 @@ def fold_records(records: Iterable[Record], instant: int, needs: Needs, zone: Zo
     fold = Fold(later=list(records))
     fold.advance(instant, needs, zone)
     return fold
+
+
+def first_in_span(found: Sequence[Moments | None], spans: Sequence[a.Span], today: int) -> int | None:
+    """The earliest of the instants on the days that count today."""
+    first, last = a.span_at(spans, today)
+    return min((ends[0] for days in found if days for day, ends in days.items() if first <= day <= last), default=None)
 
 
 def count_within(counts: DayCounts | None, oldest: int, newest: int) -> int:
@@ -134,6 +169,17 @@ def count_open(opened: ItemTimes | None, closed: ItemTimes | None, until: int, s
     return total
 
 
+def count_ignored(touches: DayCounts | None, answers: Sequence[Moments | None], valid_days: int, today: int, day_of: Callable[[int], int]) -> int:
+    """How many touches, from the newest back to the last answered one, have a window that ended before today."""
+    ignored = 0
+    for at in sorted(touches or (), reverse=True):
+        last_day = day_of(at) + ((touches or {})[at] or valid_days) - 1
+        if any(latest > at for days in answers if days for day, (_, latest) in days.items() if day <= last_day):
+            break
+        ignored += last_day < today
+    return ignored
+
+
 def dump(fold: Fold) -> str:
     """The fold as JSON, to be kept on a touch. Equal folds have equal text."""
     return json.dumps(asdict(fold), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -148,6 +194,8 @@ def parse(text: str) -> Fold:
         last=raw["last"],
         days={event: {int(day): number for day, number in counts.items()} for event, counts in raw["days"].items()},
         items=raw["items"],
+        touches={event: {int(at): days for at, days in windows.items()} for event, windows in raw["touches"].items()},
+        moments={event: {int(day): ends for day, ends in days.items()} for event, days in raw["moments"].items()},
         contacts={contact: {name: _latest(value) for name, value in fields.items()} for contact, fields in raw["contacts"].items()},
         logins=raw["logins"],
         name=_latest(raw["name"]) if raw["name"] else None,

@@ -1,12 +1,12 @@
 """`open_items`: how many cases, applications and the like were opened and are not closed yet."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import StringConstraints
 
 from engine.calendar import DAY, HOUR, MINUTE
 from engine.facts.algebra import Fresh, OpenItems, Value
-from engine.facts.spec import Days, EventName, FactSpec, Names, Strict
+from engine.facts.spec import Days, EventName, FactSpec, Names, Strict, Unit
 
 Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}[mhd]$")]
 UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
@@ -30,7 +30,7 @@ class Items(Strict):
 class OpenItemsFact(FactSpec):
     """An item is open while no closing record lies at or after its last opening."""
 
-    unit: ClassVar[Literal["days", "times", ""]] = "times"
+    unit: ClassVar[Unit] = "times"
     open_items: Items
 
     def lower(self, names: Names) -> Value:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from engine.facts.algebra import All, AnyStale, Case, Const, IsUnknown, Truth, Value
+from engine.facts.algebra import Case, Const, Truth, Value
 from engine.facts.conditions import facts_in
 from engine.facts.spec import FactSpec, FactType, Names
 
@@ -20,7 +20,7 @@ class Row(BaseModel):
 
 
 class Table(FactSpec):
-    """A row that is unknown for want of data is passed over; one that is unknown because a source is stale makes the table unknown."""
+    """A row that is unknown for want of data is passed over; one that only a stale source keeps from being true makes the table unknown."""
 
     table: list[Row]
     labels: dict[str, str] = {}
@@ -46,8 +46,8 @@ class Table(FactSpec):
     def _row(index: int, row: Row, names: Names) -> Iterator[tuple[Truth, Value]]:
         truth = names.conditions(row.when or [], ("table", index, "when"))
         yield truth, Const(row.then)
-        if stale := names.stale_sources(truth):
-            yield All((IsUnknown(truth), AnyStale(stale))), Const(None)
+        if (doubt := names.doubt(truth)) is not None:
+            yield doubt, Const(None)
 
     def facts_read(self) -> tuple[str, ...]:
         whens: Sequence[object] = [condition for row in self.table for condition in row.when or []]

@@ -69,6 +69,12 @@ def keep_rule_set(connection: Connection, digest: str, files: Mapping[str, str],
     connection.execute(statement.on_conflict_do_nothing(index_elements=["hash"]))
 
 
+def rule_set_texts(connection: Connection, digest: str) -> dict[str, str]:
+    """The files of a rule set by their paths; empty if it never was in use."""
+    found = connection.scalar(select(rule_sets.c.files).where(rule_sets.c.hash == digest))
+    return dict(json.loads(found)) if found else {}
+
+
 def add_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Decisions of a batch; one that is already there (slot, account, rule) stays as it was."""
     if rows:

@@ -9,6 +9,7 @@ from engine.pipeline.system import Records, System
 from engine.records.freshness import is_stale, newest_coverage
 from engine.records.lake import may_tie, newest_by_source, read_accounts
 from engine.records.record import bucket_of
+from engine.rulebook.dialects import sql_text
 from engine.rulebook.plan import Plan
 from engine.rulebook.python import Answer
 from engine.rulebook.sql import Bound
@@ -63,7 +64,7 @@ def bind(workspace: Workspace, records: Records, instant: int, stale: frozenset[
 
 def judge_all(records: Records, workspace: Workspace, question: Question, bound: Bound, into: str) -> None:
     """Run the one statement for all accounts; the result is the temp table `into`."""
-    sql = statement(workspace.plan, question, bound).sql(dialect="duckdb")
+    sql = sql_text(statement(workspace.plan, question, bound), "duckdb")
     records.duck.execute(f'CREATE OR REPLACE TEMP TABLE "{into}" AS {sql}')
 
 
@@ -79,9 +80,11 @@ def judge_accounts(
     return judged
 
 
-def judge_one(system: System, account: str, instant: int, *, exact: bool = False) -> tuple[Judged, Workspace, frozenset[str]]:
-    """One account at an instant, from its bucket and its tail rows only; `exact` where a touch is to keep the fold."""
-    workspace = system.workspace
+def judge_one(
+    system: System, account: str, instant: int, *, exact: bool = False, rules: Workspace | None = None
+) -> tuple[Judged, Workspace, frozenset[str]]:
+    """One account at an instant, from its bucket and its tail rows only; `exact` where a touch is to keep the fold; by `rules` if not today's."""
+    workspace = rules or system.workspace
     stale = stale_at(system, workspace, instant)
     with system.records([bucket_of(account)], [account], exact=exact) as records:
         return judge_accounts(system, workspace, records, [account], instant, stale)[account], workspace, stale

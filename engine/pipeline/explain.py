@@ -8,18 +8,20 @@ from engine.channels.letter import Occasion
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import candidate_of
 from engine.decision.recipient import NOBODY, main_contact
-from engine.decision.scarce import Stock
+from engine.decision.scarce import Granted, Stock
 from engine.decision.standing import Standing
 from engine.errors import refuse
 from engine.facts.fold import dump
 from engine.ledger import decisions as ledger_decisions
 from engine.ledger import touches as ledger_touches
 from engine.pipeline.evaluate import Judged, judge_one
+from engine.pipeline.matched import nightly_rules
 from engine.pipeline.nightly import JOB
-from engine.pipeline.standings import read_standings, read_stock
+from engine.pipeline.standings import read_standings
 from engine.pipeline.system import System
 from engine.records.lake import read_accounts
 from engine.records.record import Record, bucket_of
+from engine.rulebook.actions import LANES
 from engine.rulebook.python import Known, Verdict
 from engine.rulebook.spec import RuleSpec
 from engine.touches.plan import Occasion as RunOccasion
@@ -54,7 +56,10 @@ class ConditionSeen:
 
 @dataclass(frozen=True)
 class RuleSeen:
-    """A rule's verdict and fate for the account: won, gated, lost, or why it did not match. `nearest` is days until it would."""
+    """A rule's verdict and fate for the account. `nearest` is days until it would match.
+
+    `outcome`: won, withheld, gated or lost by a night; not_matched or unknown by its conditions; waits for the record that triggers it.
+    """
 
     rule_id: str
     title: str
@@ -84,15 +89,17 @@ class Explanation:
 
 
 def explain(system: System, account: str, instant: int) -> Explanation:
-    """Every rule for one account at an instant: the first failing condition, the gate, or the winner."""
-    judged, workspace, stale = judge_one(system, account, instant)
+    """Every rule for one account at an instant: the first failing condition, the gate, or the winner.
+
+    Where a night decided at that instant its own word is read, by the rules that were in force then.
+    """
+    stored, rule_set = _stored(system, account, instant)
+    judged, workspace, stale = judge_one(system, account, instant, rules=system.rule_set(rule_set) if rule_set else None)
     _must_exist(judged, account)
     evaluator = system.evaluator(workspace)
-    values = evaluator.values(judged.fold, instant, stale)
-    conditions = evaluator.conditions(values, stale)
+    conditions = evaluator.conditions(evaluator.values(judged.fold, instant, stale), stale)
     decided = {each.candidate.rule_id: each for each in _decide(system, workspace, judged, instant)}
-    stored = _stored(system, account, instant)
-    order = [rule for lane in workspace.order.values() for rule in lane]
+    order = [rule for lane in LANES for rule in workspace.order[lane]]
     rules = [_as_stored(_rule_seen(workspace, rule, judged, conditions[rule], decided.get(rule)), stored) for rule in order]
     columns = judged.answer.columns
     name = judged.fold.name[3] if judged.fold.name and judged.fold.name[3] else account
@@ -102,18 +109,17 @@ def explain(system: System, account: str, instant: int) -> Explanation:
 
 def _must_exist(judged: Judged, account: str) -> None:
     fold = judged.fold
-    if not (fold.first or fold.latest or fold.last or fold.contacts or fold.name or fold.days):
+    if not (fold.first or fold.latest or fold.last or fold.contacts or fold.name or fold.days or fold.moments or fold.touches):
         raise refuse("E640", account, account=account)
 
 
 def _decide(system: System, workspace: Workspace, judged: Judged, instant: int) -> list[Decision]:
-    """What the gates and the order would say now; touches decided after the instant are not seen."""
-    matched = [rule for rule, verdict in judged.answer.rules.items() if verdict is True]
+    """What the gates and the order of a night would say; touches decided after the instant are not seen, and scarce things not judged."""
+    matched = [rule for rule in nightly_rules(workspace) if judged.answer.rules[rule] is True]
     with system.ledger.read() as connection:
         standing = read_standings(connection, workspace, [judged], instant, before=instant)[judged.account_id]
-        stock = read_stock(connection, workspace, instant)
     candidates = [candidate_of(workspace, rule, judged.answer.columns, instant) for rule in matched]
-    return decide(candidates, standing, stock)
+    return decide(candidates, standing, Granted({}))
 
 
 def _as_stored(seen: RuleSeen, stored: Mapping[str, Stored]) -> RuleSeen:
@@ -124,13 +130,12 @@ def _as_stored(seen: RuleSeen, stored: Mapping[str, Stored]) -> RuleSeen:
     return replace(seen, outcome=outcome, reason=reason, detail=detail)
 
 
-def _stored(system: System, account: str, instant: int) -> dict[str, Stored]:
-    """The decisions that the night of exactly this instant stored for the account."""
+def _stored(system: System, account: str, instant: int) -> tuple[dict[str, Stored], str | None]:
+    """The decisions that the night of exactly this instant stored for the account, and the rule set it decided by."""
     with system.ledger.read() as connection:
         rows = ledger_decisions.decisions_of(connection, account)
-    return {
-        row["rule"]: (row["outcome"], row["reason"], row["detail"]) for row in rows if row["decided_at"] == instant and row["slot"].startswith(JOB)
-    }
+    mine = [row for row in rows if row["decided_at"] == instant and row["slot"].startswith(JOB)]
+    return {row["rule"]: (row["outcome"], row["reason"], row["detail"]) for row in mine}, mine[0]["rule_set"] if mine else None
 
 
 def _rule_seen(workspace: Workspace, rule_id: str, judged: Judged, verdicts: tuple[Verdict, ...], decision: Decision | None) -> RuleSeen:
@@ -142,8 +147,8 @@ def _rule_seen(workspace: Workspace, rule_id: str, judged: Judged, verdicts: tup
         for (kind, raw), verdict in zip(written, verdicts, strict=True)
     ]
     verdict = judged.answer.rules[rule_id]
-    outcome = decision.outcome if decision else ("unknown" if verdict is None else "not_matched")
-    reason, detail = (decision.reason, decision.detail) if decision else (None, None)
+    outcome = decision.outcome if decision else {None: "unknown", True: "waits", False: "not_matched"}[verdict]
+    reason, detail = (decision.reason, decision.detail) if decision else (None, ", ".join(each.event for each in rule.triggers) or None)
     nearest = _days_until_match(conditions) if decision is None else None
     return RuleSeen(rule_id, rule.title, workspace.places[rule_id], rule.stage, verdict, outcome, reason, detail, conditions, nearest)
 

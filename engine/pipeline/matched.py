@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from engine.decision.candidates import columns_read
 from engine.decision.recipient import Recipient
@@ -45,6 +46,14 @@ class Asked:
     columns: tuple[str, ...]
     table: str
 
+    @cached_property
+    def recipients(self) -> dict[str, Recipient]:
+        """The main contact of every account with a match, in one scan."""
+        query = f'SELECT account_id FROM "{self.table}" WHERE {self._any(self.rules)}'
+        accounts = [account for (account,) in self.records.duck.execute(query).fetchall()]
+        found = main_contacts(self.records.duck, accounts, self.instant)
+        return {account: Recipient(*contact) for account, contact in found.items()}
+
     def counted(self) -> Counted:
         parts = [f'count(*) FILTER (WHERE "{rule_column(rule)}"), count(*) FILTER (WHERE "{rule_column(rule)}" IS NULL)' for rule in self.rules]
         wanted = ", ".join(["count(*)", f"count(*) FILTER (WHERE {self._any(self.rules)})", *parts])
@@ -73,15 +82,13 @@ class Asked:
         return self.records.duck.execute(query).fetchall()
 
     def _batch(self, rows: Sequence[tuple[object, ...]]) -> list[Matched]:
-        contacts = main_contacts(self.records.duck, [str(row[0]) for row in rows], self.instant)
-        recipients = {account: Recipient(*contact) for account, contact in contacts.items()}
         first = 2 + len(self.rules)
         batch = []
         for row in rows:
             hits = tuple(rule for rule, hit in zip(self.rules, row[2:first], strict=True) if hit)
             answer = Answer(dict(zip(self.columns, row[first:], strict=True)), {}, row[1])  # type: ignore[arg-type]  # DuckDB's rows have no types
             account = str(row[0])
-            batch.append(Matched(account, hits, answer, recipients.get(account)))
+            batch.append(Matched(account, hits, answer, self.recipients.get(account)))
         return batch
 
 

@@ -97,7 +97,7 @@ def decide_all(system: System, asked: Asked) -> Iterator[tuple[str, list[Decisio
 
     def standings(batch: Sequence[Matched]) -> list[Standing]:
         with system.ledger.read() as connection:
-            return standings_of(connection, workspace, batch, asked.instant)
+            return standings_of(connection, workspace, batch, asked.instant, before=asked.instant)
 
     with system.ledger.read() as connection:
         stock = read_stock(connection, workspace, asked.instant)

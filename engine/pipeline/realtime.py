@@ -1,7 +1,7 @@
 """on_event: a record comes in, the rules that wait for it are judged at once; `after` makes a row that is judged when its time has come."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -23,7 +23,8 @@ from engine.pipeline.standings import read_standings, read_stock
 from engine.pipeline.system import System
 from engine.records.record import Record
 from engine.rulebook.actions import Popup
-from engine.rulebook.spec import RuleSpec, Trigger
+from engine.rulebook.spec import RuleSpec
+from engine.rulebook.triggers import triggered
 from engine.touches.plan import Occasion, plan_touch
 from engine.touches.touch import Touch
 from engine.workspace.model import Workspace
@@ -44,7 +45,7 @@ class Reaction:
 def on_event(system: System, record: Record) -> Reaction:
     """Take a record into the log and answer it. A record that came before changes nothing and is answered as before: with nothing new."""
     workspace, now = system.workspace, system.clock.now()
-    waiting = list(triggered(workspace, record))
+    waiting = list(triggered(workspace, record.event, json.loads(record.properties) if record.properties else {}))
     with system.ledger.write() as connection:
         ledger_records.append_tail(connection, [record], now)
         later = [due_of(rule_id, trigger.after, record) for rule_id, trigger in waiting if trigger.after]
@@ -64,21 +65,6 @@ def judge_dues(system: System) -> int:
         with system.ledger.write() as connection:
             ledger_dues.done(connection, due.id, system.clock.now())
     return len(waiting)
-
-
-def triggered(workspace: Workspace, record: Record) -> Iterable[tuple[str, Trigger]]:
-    """The rules that wait for such a record, with the trigger that fits."""
-    properties = json.loads(record.properties) if record.properties else {}
-    for rule_id, rule in workspace.rules.items():
-        fitting = (each for each in rule.triggers if each.event == record.event and _fits(each, properties))
-        yield from ((rule_id, trigger) for trigger in list(fitting)[:1])
-
-
-def _fits(trigger: Trigger, properties: object) -> bool:
-    """Every property asked for is there with that very value; a number and a text of the same digits are not the same."""
-    if not isinstance(properties, dict):
-        return not trigger.where
-    return all(name in properties and type(properties[name]) is type(value) and properties[name] == value for name, value in trigger.where.items())
 
 
 def due_of(rule_id: str, after: str, record: Record) -> Due:

@@ -8,6 +8,7 @@ from engine.pipeline.evaluate import bind
 from engine.pipeline.system import Records, System
 from engine.reports import REPORTS
 from engine.reports.report import UNITS_TABLE, Asked, Table
+from engine.rulebook.dialects import sql_text
 from engine.rulebook.route_statement import units_statement
 from engine.rulebook.sql import Bound
 from engine.rulebook.statement import Question, statement
@@ -31,7 +32,7 @@ def report(system: System, name: str, asked: Asked, instant: int, zone: Zone | N
 
 def _make_units(records: Records, workspace: Workspace, asked: Asked, bound: Bound) -> None:
     """One row a unit with the first time of each step, only units in the segment."""
-    units = units_statement(workspace.route, asked.unit, bound).sql(dialect="duckdb")
+    units = sql_text(units_statement(workspace.route, asked.unit, bound), "duckdb")
     where = ""
     if asked.segment is not None:
         members = statement(workspace.plan, Question((f"segment.{asked.segment}",), rules=False), bound).sql(dialect="duckdb")

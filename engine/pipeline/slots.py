@@ -17,3 +17,10 @@ def due_night(system: System) -> int | None:
     if slot is not None and slot.finished_at is not None:
         return None
     return slot.instant if slot is not None else now if workspace.zone.day(now) == day else workspace.zone.at_wall(day, workspace.nightly_minutes)
+
+
+def night_of(system: System, day: int) -> int:
+    """The instant at which the night of a local day decided, or would: its slot's where there is one, else `nightly_at`."""
+    with system.ledger.read() as connection:
+        slot = ledger_decisions.find_slot(connection, JOB, date_of_day(day).isoformat())
+    return slot.instant if slot is not None else system.workspace.zone.at_wall(day, system.workspace.nightly_minutes)

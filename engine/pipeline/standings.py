@@ -1,8 +1,8 @@
 """What the gates need of each account, read from the ledger in one go, and what is left of scarce things."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from engine.decision.candidates import due_day
 from engine.decision.recipient import Recipient, main_contact
 from engine.decision.scarce import Stock, trial_place
 from engine.decision.standing import PastTouch, Standing
@@ -11,10 +11,9 @@ from engine.ledger import touches as ledger_touches
 from engine.ledger.open import Connection
 from engine.pipeline.evaluate import Judged
 from engine.pipeline.matched import Matched
-from engine.rulebook.actions import LANES, Task
+from engine.rulebook.actions import LANES
 from engine.rulebook.python import Answer
-from engine.rulebook.spec import RuleSpec
-from engine.touches.touch import State, Touch, last_day
+from engine.touches.touch import State, Touch
 from engine.workspace.model import Workspace
 
 
@@ -27,19 +26,34 @@ def read_standings(
     room = Room.read(connection, workspace, list(recipients.values()), instant)
     standings = {}
     for each in judged:
-        past = [past_touch(touch, workspace) for touch in counted.get(each.account_id, []) if before is None or touch.decided_at < before]
+        past = _as_known(counted.get(each.account_id, []), workspace, before)
         standings[each.account_id] = room.standing(each.account_id, each.answer, recipients[each.account_id], past)
     return standings
 
 
-def standings_of(connection: Connection, workspace: Workspace, batch: Sequence[Matched], instant: int) -> list[Standing]:
-    """The standing of each matched account, in order."""
+def standings_of(
+    connection: Connection, workspace: Workspace, batch: Sequence[Matched], instant: int, *, before: int | None = None
+) -> list[Standing]:
+    """The standing of each matched account, in order; `before` as above."""
     counted = ledger_touches.counted_touches(connection, [each.account_id for each in batch])
     room = Room.read(connection, workspace, [each.recipient for each in batch], instant)
     return [
-        room.standing(each.account_id, each.answer, each.recipient, [past_touch(touch, workspace) for touch in counted.get(each.account_id, [])])
-        for each in batch
+        room.standing(each.account_id, each.answer, each.recipient, _as_known(counted.get(each.account_id, []), workspace, before)) for each in batch
     ]
+
+
+def _as_known(touches: Sequence[Touch], workspace: Workspace, before: int | None) -> list[PastTouch]:
+    """The touches of an account, or those that were decided before an instant, as they stood then."""
+    if before is None:
+        return [past_touch(touch, workspace) for touch in touches]
+    return [past_touch(_as_of(touch, before), workspace) for touch in touches if touch.decided_at < before]
+
+
+def _as_of(touch: Touch, instant: int) -> Touch:
+    """What was begun later was still waiting then."""
+    if touch.begun_at is None or touch.begun_at <= instant or touch.state is State.WITHHELD:
+        return touch
+    return replace(touch, state=State.PENDING, begun_at=None, sent_at=None, window_last_day=None)
 
 
 class Room:
@@ -94,26 +108,6 @@ def past_touch(touch: Touch, workspace: Workspace) -> PastTouch:
         is_withheld=touch.state is State.WITHHELD,
         hold=tuple(lane for lane in LANES if lane in touch.hold.split()),
         hold_until=touch.hold_until,
-    )
-
-
-def imagined_touch(workspace: Workspace, rule_id: str, rule: RuleSpec, per_value: str, due_at: int, *, withheld: bool) -> PastTouch:
-    """A touch that a rehearsed night would have made and sent when it was due."""
-    day = workspace.zone.day(due_at)
-    return PastTouch(
-        id="rehearsed",
-        rule=rule_id,
-        per_value=per_value,
-        goal=rule.goal,
-        lane=rule.do.lane,
-        channel=rule.do.channel,
-        day=day,
-        begun_at=due_at,
-        window_last_day=last_day(day, workspace.valid_days(rule)),
-        is_sent=not withheld,
-        is_withheld=withheld,
-        hold=rule.do.held,
-        hold_until=due_day(workspace, rule.do, due_at) if isinstance(rule.do, Task) else None,
     )
 
 

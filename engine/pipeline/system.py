@@ -14,6 +14,7 @@ from engine.config import Config
 from engine.errors import BansoError, Fault
 from engine.ledger import instants
 from engine.ledger import records as ledger_records
+from engine.ledger.decisions import rule_set_texts
 from engine.ledger.open import Ledger, open_ledger
 from engine.records.lake import DuckSettings, attach, connect, tail_table
 from engine.rulebook.python import Evaluator, compile_python
@@ -77,6 +78,22 @@ class System:
         if workspace.hash not in self._evaluators:
             self._evaluators = {workspace.hash: compile_python(workspace.plan, workspace.zone, workspace.business)}
         return self._evaluators[workspace.hash]
+
+    def rule_set(self, digest: str) -> Workspace:
+        """The workspace of that hash as a past decision knew it; today's where it was not kept or cannot be read any more."""
+        if digest == self.workspace.hash:
+            return self.workspace
+        with self.ledger.read() as connection:
+            texts = rule_set_texts(connection, digest)
+        folder = self.scratch / "rule_sets" / digest
+        for name, text in texts.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        try:
+            return load_workspace(folder, frozenset(CHANNELS)) if texts else self.workspace
+        except BansoError:
+            return self.workspace
 
     @contextmanager
     def duckdb(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -1,17 +1,38 @@
 """Facts, route, segments and rules as written → the compiled plan. Order emerges by resolving each name where it is first read."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, cast
 
-from engine.facts.algebra import Any, Extreme, FactRef, Last, Latest, Node, Truth, Value, names_read, sources_read, walk
+from engine.facts.algebra import (
+    All,
+    Any,
+    AnyStale,
+    Extreme,
+    FactRef,
+    IsUnknown,
+    Last,
+    Latest,
+    Node,
+    Span,
+    Truth,
+    TruthRef,
+    Value,
+    names_read,
+    records_read,
+    sources_read,
+    walk,
+)
+from engine.facts.calendar import Calendar, Period
 from engine.facts.conditions import Path, lower, lower_all, lower_any
+from engine.facts.health import HEALTH, HEALTH_FACTS, POINTS, UNITS, Health, item_column
 from engine.facts.route import COMPLETE, Route
-from engine.facts.spec import FactSpec, FactType
+from engine.facts.spec import ChannelEvents, FactSpec, FactType, Kind
 from engine.rulebook.plan import Column, Fact, Plan, RulePlan
 from engine.rulebook.spec import RuleSpec
 
 Report = Callable[[str, Path, Mapping[str, object]], None]
+OPENED = ("segment.", f"{HEALTH}.")  # truths that stand for a list of conditions
 AUTOMATIC = ("next_step", "stalled_days", "done")
 APPOINTMENT = "appointment.ahead"  # whether the account has an appointment ahead of it
 PER_PERIOD = ("account", "month", "year")
@@ -31,6 +52,14 @@ class Written:
     counted: Mapping[str, Value]  # columns that the gates read beside the facts
     sources: Mapping[str, str]  # prefix of event or field -> source
     labels: Mapping[str, str]  # labels of the automatic facts
+    health: Health | None = None
+    channels: Mapping[str, ChannelEvents] = field(default_factory=dict)
+    calendars: Mapping[str, Sequence[Period]] = field(default_factory=dict)  # by file
+
+    @property
+    def automatic(self) -> tuple[str, ...]:
+        """The facts that route and health make by themselves."""
+        return (*AUTOMATIC, *HEALTH_FACTS) if self.health else AUTOMATIC
 
 
 @dataclass
@@ -43,12 +72,13 @@ class Compiler:
     facts: dict[str, Fact] = field(default_factory=dict)
     _open: list[tuple[str, Path]] = field(default_factory=list)
     _broken: set[str] = field(default_factory=set)
+    _read: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     # --- what conditions and primitives ask -------------------------------------------------------------------
 
     def type_of(self, fact: str, path: Path) -> FactType | None:
-        if fact not in self.written.facts and fact not in AUTOMATIC:
-            self.fault("E201", path, name=fact, known=(*AUTOMATIC, *self.written.facts))
+        if fact not in self.written.facts and fact not in self.written.automatic:
+            self.fault("E201", path, name=fact, known=(*self.written.automatic, *self.written.facts))
             return None
         self.resolve(fact, path)
         return self.facts[fact].type if fact in self.facts else None
@@ -73,8 +103,33 @@ class Compiler:
     def conditions(self, raw: Sequence[object], path: Path) -> Truth:
         return lower_all(raw, (*self._open[-1][1], *path), self)
 
-    def stale_sources(self, truth: Truth) -> tuple[str, ...]:
-        return self._all_sources(truth)
+    def calendar(self, file: str) -> Sequence[Period]:
+        return self.written.calendars.get(file, ())
+
+    def spans(self, fact: str, path: Path) -> tuple[Span, ...]:
+        calendars = {name: spec for name, spec in self.written.facts.items() if isinstance(spec, Calendar)}
+        if fact not in calendars:
+            self.fault("E311", path, name=fact, known=tuple(calendars))
+            return ()
+        return calendars[fact].spans(self)
+
+    def channel(self, name: str, path: Path) -> ChannelEvents | None:
+        answerable = {each: events for each, events in self.written.channels.items() if events.touch is not None and events.response}
+        if name not in answerable:
+            self.fault("E204", (*self._open[-1][1], *path), kind="channel", name=name, known=tuple(answerable))
+        return answerable.get(name)
+
+    def doubt(self, truth: Truth) -> Truth | None:
+        sources = self._all_sources(truth)
+        return All((AnyStale(sources), IsUnknown(truth), self._could_be(truth))) if sources else None
+
+    def _could_be(self, truth: Truth) -> Truth:
+        """What is unknown for want of data stays so and is never true; what is unknown while its own source is stale may be true."""
+        if isinstance(truth, All | Any):
+            return type(truth)(tuple(self._could_be(part) for part in truth.parts))
+        if isinstance(truth, TruthRef) and truth.name.startswith(OPENED):
+            return self._could_be(cast("Truth", self.columns[truth.name].node))
+        return Any((truth, All((IsUnknown(truth), AnyStale(self._all_sources(truth))))))
 
     def fault(self, code: str, path: Path, **values: object) -> None:
         self.report(code, path, values)
@@ -99,6 +154,8 @@ class Compiler:
     @staticmethod
     def _home(name: str) -> Path:
         kind, _, rest = name.partition(".")
+        if kind == HEALTH and rest:
+            return ("health", "items", int(rest), "when")
         return {"segment": ("segments", rest), "passed": ("steps", rest)}.get(kind, ("facts", name))
 
     def _add(self, name: str) -> None:
@@ -109,6 +166,11 @@ class Compiler:
             self.keep(name, lower_all(self.written.segments[rest], ("segments", rest, "when"), self), truth=True)
         elif kind in {"at", "done", "passed"} and rest:
             self._add_step(kind, rest)
+        elif kind == HEALTH and rest:
+            assert self.written.health is not None
+            self.keep(name, lower_all(self.written.health.items[int(rest)].when, self._home(name), self), truth=True)
+        elif name in HEALTH_FACTS:
+            self._add_health(name)
         elif name in AUTOMATIC:
             self._add_automatic(name)
         else:
@@ -125,7 +187,7 @@ class Compiler:
     def _add_step(self, kind: str, step: str) -> None:
         route = self.written.route
         if kind == "at":
-            self.keep(f"at.{step}", route.first_at(step), truth=False)
+            self.keep(f"at.{step}", route.first_at(step, self), truth=False)
         elif kind == "done":
             self.resolve(f"at.{step}", ())
             self.keep(f"done.{step}", route.is_done(step, self), truth=True)
@@ -137,40 +199,69 @@ class Compiler:
 
     def _add_automatic(self, name: str) -> None:
         route, label = self.written.route, self.written.labels[name]
-        events = tuple(event for step in route.steps.values() for event in (*step.done_by, *step.progress_by))
         values = {step_id: step.label for step_id, step in route.steps.items()}
         if name == "done":
             for step in route.steps:
                 self.resolve(f"done.{step}", ())
-            self.facts[name] = Fact(name, label, FactType("tags", values), "", events)
+            self._tell(Fact(name, label, FactType("tags", values), ""), *(f"done.{step}" for step in route.steps))
             return
         if name == "next_step":
             for step in route.steps:
                 self.resolve(f"passed.{step}", ())
             self.keep(name, route.next_step(), truth=False)
-            self.facts[name] = Fact(name, label, FactType("enum", {**values, COMPLETE: self.written.labels[COMPLETE]}), "", events)
+            self._tell(Fact(name, label, FactType("enum", {**values, COMPLETE: self.written.labels[COMPLETE]}), ""))
             return
         self.resolve("next_step", ())
         self.keep("stalled_since", route.stalled_since(self), truth=False)
-        self.keep(name, route.stalled_days(), truth=False)
-        self.facts[name] = Fact(name, label, FactType("number"), "days", events)
+        self.keep(name, route.stalled_days(self), truth=False)
+        self._tell(Fact(name, label, FactType("number"), "days"))
+
+    def _add_health(self, name: str) -> None:
+        health = self.written.health
+        assert health is not None
+        for index in range(len(health.items)):
+            self.resolve(item_column(index), ("health", "items", index, "when"))
+        if name == HEALTH:
+            self.resolve(POINTS, ("health",))
+        self.keep(name, health.lower(name, self), truth=False)
+        self._tell(Fact(name, self.written.labels[name], health.result(name), UNITS[name]))
 
     def _add_fact(self, name: str, spec: FactSpec) -> None:
         for other in spec.facts_read():
-            if other not in self.written.facts and other not in AUTOMATIC:
-                if other == getattr(spec, "days_until", None):
-                    self.fault("E201", ("facts", name, "days_until"), name=other, known=(*AUTOMATIC, *self.written.facts))
-                    self._broken.add(name)
-                    return
-                continue
-            self.resolve(other, ("facts", name))
+            if other in self.written.facts or other in self.written.automatic:
+                self.resolve(other, ("facts", name))
+        usable = [self._is_usable(name, key, *wanted) for key, wanted in spec.operands().items()]
+        if not all(usable):
+            self._broken.add(name)
+            return
         node = spec.lower(self)
         self.keep(name, node, truth=False)
-        self.facts[name] = Fact(name, spec.label, spec.result(self), spec.unit, spec.events_read())
+        self._tell(Fact(name, spec.label, spec.result(self), spec.unit))
+
+    def _is_usable(self, name: str, key: str, operand: str, kind: Kind) -> bool:
+        """Whether a fact may stand under the key; reports why not, unless the operand is at fault itself."""
+        path = ("facts", name, key)
+        if (found := self.type_of(operand, path)) is not None and found.kind != kind:
+            self.fault("E311", path, name=operand, known=tuple(fact for fact, each in self.written.facts.items() if each.result(self).kind == kind))
+            return False
+        return found is not None
 
     def keep(self, name: str, node: Node, *, truth: bool = False) -> None:
         """Make a node a column under a name."""
         self.columns[name] = Column(name, node, truth, self._all_sources(node))
+
+    def _tell(self, fact: Fact, *columns: str) -> None:
+        """Keep what people see of a fact, with the records that its column (or these columns) comes from, through whatever it reads."""
+        reads = dict.fromkeys(name for column in columns or (fact.name,) for name in self._records(column))
+        self.facts[fact.name] = replace(fact, reads=tuple(reads))
+
+    def _records(self, column: str) -> tuple[str, ...]:
+        """The events and fields behind a column."""
+        if column not in self._read:
+            node = self.columns[column].node if column in self.columns else None
+            inner = [name for other in sorted(names_read(node)) for name in self._records(other)] if node is not None else []
+            self._read[column] = tuple(dict.fromkeys([*(records_read(node) if node is not None else ()), *inner]))
+        return self._read[column]
 
     def _all_sources(self, node: Node) -> tuple[str, ...]:
         """A value once told survives staleness, but that none was told proves nothing while its source is stale."""
@@ -184,7 +275,7 @@ class Compiler:
 def compile_plan(written: Written, report: Report) -> Plan:
     """Compile everything, reporting each fault at its path; the plan is only good if nothing was reported."""
     compiler = Compiler(written, report)
-    for name in (*AUTOMATIC, *written.facts):
+    for name in (*written.automatic, *written.facts):
         compiler.resolve(name, ("facts", name))
     for segment in written.segments:
         compiler.resolve(f"segment.{segment}", ("segments", segment))

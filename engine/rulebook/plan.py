@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.facts.algebra import Accumulator, All, Node, Not, Truth, accumulators, names_read
-from engine.facts.spec import FactType
+from engine.facts.spec import FactType, Unit
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Fact:
     name: str
     label: str
     type: FactType
-    unit: str
-    reads: tuple[str, ...]  # events and fields, to show where a value comes from
+    unit: Unit
+    reads: tuple[str, ...] = ()  # events and fields, to show where a value comes from
 
 
 @dataclass(frozen=True)

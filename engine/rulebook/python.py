@@ -10,7 +10,7 @@ from typing import cast
 
 from engine.calendar import BUSINESS_REACH, BusinessDays, Zone
 from engine.facts import algebra as a
-from engine.facts.fold import Fold, count_open, count_within, days_within
+from engine.facts.fold import Fold, count_ignored, count_open, count_within, days_within, first_in_span
 from engine.rulebook.plan import Column, Plan
 
 Known = int | str | None
@@ -47,6 +47,8 @@ class Writer:
                 return f"({kept}[{index}] if ({kept} := latest.get({node.field!r})) is not None else None)"
             case a.First():
                 return self._over_events("first", "min", node.events)
+            case a.FirstInSpan():
+                return f"first_in_span(({self._moments(node.events)}), {node.spans!r}, today)"
             case a.Last():
                 return self._over_events("last", "max", node.events)
             case a.CountWithin():
@@ -56,6 +58,9 @@ class Writer:
             case a.OpenItems():
                 since = f"today - {node.within_days - 1}" if node.within_days else "None"
                 return f"count_open(items.get({node.opened!r}), items.get({node.closed!r}), now - {node.age}, {since}, day_of)"
+            case a.IgnoredInRow():
+                answers = self._moments(node.responses)
+                return f"count_ignored(touches.get({node.touch!r}), ({answers}), {node.valid_days}, today, day_of)"
             case a.Const():
                 return repr(node.value)
             case a.Today():
@@ -68,6 +73,11 @@ class Writer:
                 return self._applied("business_count", node.day)
             case a.Minus():
                 return self._minus(node)
+            case a.Sum():
+                kept = self._temporary()
+                return f"(None if None in ({kept} := ({''.join(f'{self.value(part)}, ' for part in node.values)})) else sum({kept}))"
+            case a.Percent():
+                return self._percent(node)
             case a.Coalesce():
                 return self._coalesce(node.values)
             case a.Extreme():
@@ -87,8 +97,12 @@ class Writer:
         return self._extreme(pick, [f"{kept}.get({event!r})" for event in events])
 
     @staticmethod
+    def _moments(events: Sequence[str]) -> str:
+        return "".join(f"moments.get({event!r}), " for event in events)
+
+    @staticmethod
     def _extreme(pick: str, parts: Sequence[str]) -> str:
-        return f"{pick}([x for x in ({', '.join(parts)},) if x is not None], default=None)"
+        return f"{pick}(known({', '.join(parts)}), default=None)"
 
     def _applied(self, function: str, argument: a.Value) -> str:
         if isinstance(argument, a.Today):
@@ -107,6 +121,11 @@ class Writer:
                 sides.append(kept)
         difference = f"{sides[0]} - {sides[1]}"
         return f"(None if {' or '.join(checks)} else {difference})" if checks else f"({difference})"
+
+    def _percent(self, node: a.Percent) -> str:
+        part, whole = self._temporary(), self._temporary()
+        known = f"({part} := {self.value(node.part)}) is None or ({whole} := {self.value(node.whole)}) is None"
+        return f"(None if {known} or {whole} < {node.least} or abs({part}) > {a.LARGEST_PART} else 100 * {part} // {whole})"
 
     def _coalesce(self, values: Sequence[a.Value]) -> str:
         *early, last = values
@@ -189,7 +208,7 @@ def source_text(plan: Plan, columns: Sequence[Column]) -> str:
     flags = {source: f"s{index}" for index, source in enumerate(plan.sources)}
     writer = Writer(names, flags)
     lines = ["def facts(fold, now, today, stale, day_of, business_count):"]
-    lines += [f"    {kept} = fold.{kept}" for kept in ("latest", "first", "last", "days", "items")]
+    lines += [f"    {kept} = fold.{kept}" for kept in ("latest", "first", "last", "days", "items", "touches", "moments")]
     lines += _flag_lines(flags)
     lines += [f"    {names[each.name]} = {_column_text(writer, each)}" for each in columns]
     lines += [f"    return ({''.join(f'{name}, ' for name in names.values())})"]
@@ -249,6 +268,11 @@ class Evaluator:
         return Answer(dict(zip(names, values, strict=True)), rules, excluded)
 
 
+def known(*values: int | None) -> list[int]:
+    """Those of the values that are there; a call, for a comprehension cannot hold the names that values inside it are given."""
+    return [value for value in values if value is not None]
+
+
 _calendar_cache: dict[tuple[BusinessDays, int], list[int]] = {}
 
 
@@ -270,7 +294,14 @@ def compile_python(plan: Plan, zone: Zone, business: BusinessDays, *, all_column
     """Generate and compile the function. With `all_columns` it also computes facts that no rule reads, for explain and mails."""
     columns = plan.columns if all_columns else plan.for_rules()
     namespace: dict[str, Callable[..., tuple[object, ...]]] = {}
-    helpers = {"count_within": count_within, "days_within": days_within, "count_open": count_open}
+    called = {
+        "count_within": count_within,
+        "days_within": days_within,
+        "count_open": count_open,
+        "count_ignored": count_ignored,
+        "first_in_span": first_in_span,
+        "known": known,
+    }
     text = source_text(plan, columns)
-    exec(compile(text, "<plan>", "exec"), helpers, namespace)  # noqa: S102  # our own text, made from a checked plan
+    exec(compile(text, "<plan>", "exec"), called, namespace)  # noqa: S102  # our own text, made from a checked plan
     return Evaluator(plan, columns, zone, business, namespace)

@@ -6,6 +6,7 @@ any dialect is used and nothing depends on the server's clock or zone. The state
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from sqlglot import exp
 
@@ -27,10 +28,40 @@ class Bound:
     stale: frozenset[str] = frozenset()
     ties: bool = True  # whether two values of a field may share an instant (the lake knows); without ties the statement is twice as fast
     since: int = 0  # no record is older; leaves out the zone's earlier offsets
+    is_open: bool = False  # instant and day stay parameters ($now, $today, $business), so that one text serves many nights
 
     @property
     def today(self) -> int:
         return self.zone.day(self.instant)
+
+    def now_less(self, microseconds: int = 0) -> exp.Expr:
+        """The instant, so many microseconds earlier."""
+        return self._less("now", self.instant, microseconds)
+
+    def day_less(self, days: int = 0) -> exp.Expr:
+        """Today, so many days earlier."""
+        return self._less("today", self.today, days)
+
+    def _less(self, name: str, value: int, distance: int) -> exp.Expr:
+        if not self.is_open:
+            return literal(value - distance)
+        return exp.paren(exp.Sub(this=exp.cast(exp.Placeholder(this=name), "BIGINT"), expression=literal(distance)), copy=False)
+
+    def business_count(self, index: exp.Expr) -> exp.Expr:
+        """Business days counted up to and including a day, by its distance from the first day of the list."""
+        if self.is_open:  # DuckDB counts from 1
+            known = exp.cast(exp.Placeholder(this="business"), "BIGINT[]")
+            return exp.Anonymous(this="list_extract", expressions=[known, exp.Add(this=index, expression=literal(1))])
+        counts = self.business.counts(self.today)
+        if isinstance(index, exp.Literal):
+            return literal(counts[int(index.name)])
+        listed = exp.Array(expressions=[literal(count) for count in counts])
+        listed.type = exp.DataType.build("ARRAY<BIGINT>")  # said, for sqlglot counts from 1 where a dialect does only if it knows the types
+        return exp.Bracket(this=listed, expressions=[index])
+
+    def parameters(self) -> dict[str, object]:
+        """What the parameters of an open statement stand for; those it does not use must be left out."""
+        return {"now": self.instant, "today": self.today, "business": self.business.counts(self.today)}
 
 
 def column(name: str, table: str | None = None) -> exp.Column:
@@ -88,8 +119,8 @@ def is_event(events: Sequence[str]) -> exp.Expr:
 def within(oldest: int, newest: int, bound: Bound) -> exp.Expr:
     """Whether a record's day lies between two distances from today."""
     return both(
-        compare(exp.GTE, column("day"), literal(bound.today - oldest)),
-        compare(exp.LTE, column("day"), literal(bound.today - newest)),
+        compare(exp.GTE, column("day"), bound.day_less(oldest)),
+        compare(exp.LTE, column("day"), bound.day_less(newest)),
     )
 
 
@@ -107,6 +138,11 @@ def aggregate(node: a.Accumulator, bound: Bound) -> exp.Expr:
             return _latest(node, bound)
         case a.First():
             return filtered(exp.Min(this=column("occurred_at")), is_event(node.events))
+        case a.FirstInSpan():
+            inside = [
+                compare(kind, column("day"), literal(day)) for kind, day in zip((exp.GTE, exp.LTE), a.span_at(node.spans, bound.today), strict=True)
+            ]
+            return filtered(exp.Min(this=column("occurred_at")), both(is_event(node.events), *inside))
         case a.Last():
             return filtered(exp.Max(this=column("occurred_at")), is_event(node.events))
         case a.CountWithin():
@@ -114,7 +150,9 @@ def aggregate(node: a.Accumulator, bound: Bound) -> exp.Expr:
         case a.DaysWithin():
             return _distinct_days(node, bound)
         case a.OpenItems():
-            raise TypeError("open items are counted per key first, see statement.py")
+            raise TypeError("open items are counted per key first, see relations.py")
+        case a.IgnoredInRow():
+            raise TypeError("touches are judged one by one first, see relations.py")
 
 
 def _latest(node: a.Latest, bound: Bound) -> exp.Expr:
@@ -131,7 +169,7 @@ def _distinct_days(node: a.DaysWithin, bound: Bound) -> exp.Expr:
     inside = both(is_event([node.event]), within(node.oldest, node.newest, bound))
     if node.oldest - node.newest >= WORD_BITS:
         return exp.Count(this=exp.Distinct(expressions=[exp.Case().when(inside, column("day"))]))
-    distance = exp.Sub(this=literal(bound.today - node.newest), expression=column("day"))
+    distance = exp.Sub(this=bound.day_less(node.newest), expression=column("day"))
     one = exp.cast(literal(1), "BIGINT")
     bit = exp.Case().when(inside, exp.BitwiseLeftShift(this=one, expression=exp.paren(distance)))
     return exp.BitwiseCount(this=exp.BitwiseOrAgg(this=bit))
@@ -149,14 +187,14 @@ class Renderer:
 
     def value(self, node: a.Value) -> exp.Expr:
         match node:
-            case a.CountWithin() | a.DaysWithin() | a.OpenItems():
+            case a.CountWithin() | a.DaysWithin() | a.OpenItems() | a.IgnoredInRow():
                 return exp.Coalesce(this=column(self.fold[node]), expressions=[literal(0)])
-            case a.Latest() | a.First() | a.Last():
+            case a.Latest() | a.First() | a.FirstInSpan() | a.Last():
                 return column(self.fold[node])
             case a.Const():
                 return literal(node.value)
             case a.Today():
-                return literal(self.bound.today)
+                return self.bound.day_less()
             case a.FactRef():
                 return column(node.name)
             case a.DayOf():
@@ -165,6 +203,11 @@ class Renderer:
                 return self._business_count(node)
             case a.Minus():
                 return exp.paren(exp.Sub(this=self.value(node.left), expression=self.value(node.right)), copy=False)
+            case a.Sum():
+                first, *rest = [self.value(part) for part in node.values]
+                return exp.paren(reduce(lambda total, part: exp.Add(this=total, expression=part), rest, first), copy=False)
+            case a.Percent():
+                return self._percent(node)
             case a.Coalesce():
                 first, *rest = [self.value(part) for part in node.values]
                 return exp.Coalesce(this=first, expressions=rest)
@@ -222,6 +265,16 @@ class Renderer:
             branches = branches.when(self.truth(truth), self.value(value), copy=False)
         return branches
 
+    def _percent(self, node: a.Percent) -> exp.Expr:
+        """What is left over is taken off first: engines disagree on where a division of a negative number rounds to."""
+        part, whole = exp.paren(self.value(node.part)), exp.paren(self.value(node.whole))
+        hundred = exp.paren(exp.Mul(this=literal(100), expression=part))
+        left = exp.paren(exp.Add(this=exp.paren(exp.Mod(this=hundred, expression=whole)), expression=whole.copy()))
+        rest = exp.paren(exp.Mod(this=left, expression=whole.copy()))
+        percent = exp.IntDiv(this=exp.paren(exp.Sub(this=hundred.copy(), expression=rest)), expression=whole.copy())
+        enough = [compare(exp.GTE, whole.copy(), literal(node.least)), compare(exp.LTE, part.copy(), literal(a.LARGEST_PART))]
+        return exp.Case().when(both(*enough, compare(exp.GTE, part.copy(), literal(-a.LARGEST_PART))), percent)
+
     def _extreme(self, node: a.Extreme) -> exp.Expr:
         """Unknown parts stand for an instant beyond all others: engines disagree on what GREATEST makes of NULL."""
         beyond = -LATEST if node.pick == "greatest" else LATEST
@@ -231,13 +284,10 @@ class Renderer:
 
     def _business_count(self, node: a.BusinessCount) -> exp.Expr:
         """Looked up in a list bound into the statement: weekday arithmetic would not know the holidays."""
-        counts = self.bound.business.counts(self.bound.today)
         if isinstance(node.day, a.Today):
-            return literal(counts[BUSINESS_REACH])
-        distance = exp.Sub(this=self.value(node.day), expression=literal(self.bound.today - BUSINESS_REACH))
+            return self.bound.business_count(literal(BUSINESS_REACH))
+        distance = exp.Sub(this=self.value(node.day), expression=self.bound.day_less(BUSINESS_REACH))
         at_least = exp.Greatest(this=distance, expressions=[literal(0)])
         known = exp.Not(this=exp.Is(this=distance.copy(), expression=exp.null()))
         index = exp.Case().when(known, exp.Least(this=at_least, expressions=[literal(2 * BUSINESS_REACH)]))
-        listed = exp.Array(expressions=[literal(count) for count in counts])
-        listed.type = exp.DataType.build("ARRAY<BIGINT>")  # said, for sqlglot counts from 1 where a dialect does only if it knows the types
-        return exp.Bracket(this=listed, expressions=[exp.cast(index, "BIGINT")])
+        return self.bound.business_count(exp.cast(index, "BIGINT"))

@@ -8,7 +8,8 @@ from sqlglot import exp
 
 from engine.facts import algebra as a
 from engine.rulebook.plan import Column, Plan
-from engine.rulebook.sql import Bound, Renderer, aggregate, alias, both, column, compare, day_of, filtered, is_event, literal, table
+from engine.rulebook.relations import WITH_RELATIONS, relation_of, relations
+from engine.rulebook.sql import Bound, Renderer, aggregate, alias, both, column, compare, day_of, literal, table
 
 Unit = Literal["account", "contact"]
 UNIT_COLUMNS: Mapping[Unit, tuple[str, ...]] = {"account": ("account_id",), "contact": ("account_id", "contact_id")}
@@ -48,12 +49,12 @@ def statement(plan: Plan, question: Question, bound: Bound) -> exp.Select:
     keys = UNIT_COLUMNS[question.unit]
     query = _result(plan, question, renderer, keys)
     query = query.with_("visible", as_=visible(bound, question.unit), copy=False)
-    for name, part in _open_items(accumulators, fold, bound, keys):
+    for name, part in relations(accumulators, fold, bound, keys):
         query = query.with_(name, as_=part, copy=False)
     query = query.with_("fold", as_=_fold(accumulators, fold, bound, keys), copy=False)
     last = "fold"
     for index, level in enumerate(levels(columns)):
-        part = exp.select(exp.Star(), *[alias(renderer.column(each), each.name) for each in level]).from_(table(last))
+        part = exp.select(exp.Star(), *[alias(renderer.column(each), each.name) for each in level]).from_(table(last), copy=False)
         last = f"facts_{index}"
         query = query.with_(last, as_=part, copy=False)
     return query.from_(table(last), copy=False)
@@ -82,51 +83,32 @@ def _result(plan: Plan, question: Question, renderer: Renderer, keys: Sequence[s
 
 def visible(bound: Bound, unit: Unit) -> exp.Select:
     """Records that had happened and were known at the instant, with their local day."""
-    seen = [compare(exp.LTE, column(name), literal(bound.instant)) for name in ("occurred_at", "known_at")]
+    seen = [compare(exp.LTE, column(name), bound.now_less()) for name in ("occurred_at", "known_at")]
     if unit == "contact":
         seen.append(exp.Not(this=exp.Is(this=column("contact_id"), expression=exp.null())))
     day = alias(day_of(column("occurred_at"), bound), "day")
-    return exp.select(*[column(name) for name in RECORD_COLUMNS], day).from_(table("records")).where(both(*seen))
+    return exp.select(*[column(name) for name in RECORD_COLUMNS], day).from_(table("records"), copy=False).where(both(*seen), copy=False)
 
 
 def _fold(accumulators: Sequence[a.Accumulator], fold: Mapping[a.Accumulator, str], bound: Bound, keys: Sequence[str]) -> exp.Select:
     """Events and values are folded apart, so that no aggregate is asked about records it cannot use; a unit may have either or both."""
     values = [alias(aggregate(each, bound), fold[each]) for each in accumulators if isinstance(each, a.Latest)]
-    events = [alias(aggregate(each, bound), fold[each]) for each in accumulators if not isinstance(each, a.Latest | a.OpenItems)]
+    events = [alias(aggregate(each, bound), fold[each]) for each in accumulators if not isinstance(each, (a.Latest, *WITH_RELATIONS))]
     using: list[int | str | exp.Expr] = [exp.to_identifier(key, quoted=True) for key in keys]
     joined = exp.select(exp.Star()).from_(_folded("event", events, keys)).join(_folded("field", values, keys), using=using, join_type="full")
     for each in accumulators:
-        if isinstance(each, a.OpenItems):
-            joined = joined.join(table(f"open_{fold[each]}"), using=using, join_type="left")
+        if isinstance(each, WITH_RELATIONS):
+            joined = joined.join(table(relation_of(fold[each])), using=using, join_type="left")
     return joined
 
 
 def _folded(kind: Literal["event", "field"], aggregates: Sequence[exp.Alias], keys: Sequence[str]) -> exp.Subquery:
     """The visible records of one kind, one row a unit."""
     of_kind = exp.Not(this=exp.Is(this=column(kind), expression=exp.null()))
-    folded = exp.select(*[column(key) for key in keys], *aggregates).from_(table("visible")).where(of_kind).group_by(*[column(key) for key in keys])
+    folded = (
+        exp.select(*[column(key) for key in keys], *aggregates)
+        .from_(table("visible"), copy=False)
+        .where(of_kind, copy=False)
+        .group_by(*[column(key) for key in keys], copy=False)
+    )
     return exp.Subquery(this=folded, alias=exp.TableAlias(this=exp.to_identifier(f"{kind}s", quoted=True)))
-
-
-def _open_items(
-    accumulators: Sequence[a.Accumulator], fold: Mapping[a.Accumulator, str], bound: Bound, keys: Sequence[str]
-) -> Iterable[tuple[str, exp.Select]]:
-    """Two relations for each kind of item: the last opening and closing of each key, and the number still open for each unit."""
-    for each in accumulators:
-        if isinstance(each, a.OpenItems):
-            items, counted = f"items_{fold[each]}", f"open_{fold[each]}"
-            yield items, _items(each, bound, keys)
-            is_open = "opened_at IS NOT NULL AND (closed_at IS NULL OR closed_at < opened_at)"
-            total = alias(filtered(exp.Count(this=exp.Star()), exp.condition(is_open)), fold[each])
-            yield counted, exp.select(*[column(key) for key in keys], total).from_(table(items)).group_by(*[column(key) for key in keys])
-
-
-def _items(node: a.OpenItems, bound: Bound, keys: Sequence[str]) -> exp.Select:
-    counts = [is_event([node.opened]), compare(exp.LTE, column("occurred_at"), literal(bound.instant - node.age))]
-    if node.within_days:
-        counts.append(compare(exp.GTE, column("day"), literal(bound.today - node.within_days + 1)))
-    opened = alias(filtered(exp.Max(this=column("occurred_at")), both(*counts)), "opened_at")
-    closed = alias(filtered(exp.Max(this=column("occurred_at")), is_event([node.closed])), "closed_at")
-    unit = [*[column(key) for key in keys], column("key")]
-    keyed = both(is_event([node.opened, node.closed]), exp.Not(this=exp.Is(this=column("key"), expression=exp.null())))
-    return exp.select(*unit, opened, closed).from_(table("visible")).where(keyed).group_by(*[part.copy() for part in unit])

@@ -14,11 +14,13 @@ from pydantic import BaseModel, ValidationError
 from engine.calendar import BusinessDays, Zone, zone
 from engine.errors import Place
 from engine.facts import PRIMITIVES
+from engine.facts.health import HEALTH_FACTS
 from engine.facts.open_items import OpenItemsFact
 from engine.facts.route import COMPLETE, Route, RouteSpec, Step
-from engine.facts.spec import FactSpec
+from engine.facts.spec import ChannelEvents, FactSpec
 from engine.rulebook.compile import AUTOMATIC, Written, compile_plan
 from engine.rulebook.spec import LANES, RuleSpec
+from engine.workspace.calendars import read_calendars
 from engine.workspace.check import check_names
 from engine.workspace.content import hash_of, relative
 from engine.workspace.faults import Faults, is_tag, nearest
@@ -33,12 +35,31 @@ Model = TypeVar("Model", bound=BaseModel)
 Sections: TypeAlias = dict[str, dict[str, Plain] | Plain]
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LABELS = {
-    "en": {"next_step": "next step", "stalled_days": "days without progress", "done": "steps done", "complete": "complete"},
-    "ja": {"next_step": "次の工程", "stalled_days": "設定が進んでいない日数", "done": "済んだ工程", "complete": "完了"},
+    "en": {
+        "next_step": "next step",
+        "stalled_days": "days without progress",
+        "done": "steps done",
+        "complete": "complete",
+        "health": "health",
+        "health_points": "health points",
+        "health_coverage": "health: share of the points that can be told",
+    },
+    "ja": {
+        "next_step": "次の工程",
+        "stalled_days": "設定が進んでいない日数",
+        "done": "済んだ工程",
+        "complete": "完了",
+        "health": "ヘルススコアの帯",
+        "health_points": "ヘルススコア",
+        "health_coverage": "ヘルススコアのデータ充足率",
+    },
 }
 UNAPPROVED_KEYS = {"stage", "reflect", "learned", "title", "try"}
 NAME, ID = re.compile(r"[a-z][a-z0-9_-]{0,62}"), re.compile(r"[a-z][a-z0-9-]{0,62}")
-TAKEN = {"facts": (*AUTOMATIC, "any", "segment", "stalled_since", "excluded", "account_id", "contact_id"), "steps": (COMPLETE, "by", "else")}
+TAKEN = {
+    "facts": (*AUTOMATIC, *HEALTH_FACTS, "any", "segment", "stalled_since", "excluded", "account_id", "contact_id"),
+    "steps": (COMPLETE, "by", "else"),
+}
 
 
 def content_of(rule: Plain) -> str:
@@ -55,7 +76,7 @@ class Builder:
 
     def build(self) -> Workspace | None:
         settings = self._part(WorkspaceFile, "banso", tuple(WorkspaceFile.model_fields))
-        goals, order = self._part(GoalsFile, "goals", ("segments", "goals", "health")), self._part(OrderFile, "order", ("order",))
+        goals, order = self._part(GoalsFile, "goals", tuple(GoalsFile.model_fields)), self._part(OrderFile, "order", ("order",))
         people = self._part(PeopleFile, "people", ("people",))
         route, facts, rules = self._route(), self._facts(), self._rules()
         if settings is None or goals is None or order is None or people is None or route is None or self.faults.unreadable:
@@ -89,6 +110,9 @@ class Builder:
             counted=counted(settings),
             sources=self._prefixes(settings, report=False),
             labels=LABELS[settings.workspace.language],
+            health=goals.health,
+            channels={name: ChannelEvents(each.touch, tuple(each.response), each.valid_days) for name, each in settings.channels.items()},
+            calendars=read_calendars(self.root / "rules", facts, self.faults),
         )
 
     def _assembled(self, parts: Parts, place: Zone) -> Workspace:

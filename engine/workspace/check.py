@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from engine.facts.conditions import Path
 from engine.workspace.check_rules import check_rule
 from engine.workspace.faults import Faults, nearest
 from engine.workspace.parts import Parts
@@ -31,16 +32,26 @@ def _check_route(parts: Parts, faults: Faults) -> None:
 
 
 def _check_events(parts: Parts, faults: Faults) -> None:
+    """Every event and field that is read begins with a prefix that someone delivers."""
     known = (*parts.prefixes, *OWN_PREFIXES)
+    for path, event in _events_named(parts):
+        if (prefix := event.split(".")[0]) not in known:
+            faults.at("E207", path, {"name": prefix, "event": event, "known": known})
+
+
+def _events_named(parts: Parts) -> Iterator[tuple[Path, str]]:
+    """Each event and field that the files name, with its place."""
     for name, fact in parts.facts.items():
-        for event in fact.events_read():
-            if event.split(".")[0] not in known:
-                faults.at("E207", ("facts", name), {"name": event.split(".")[0], "event": event, "known": known})
+        yield from ((("facts", name), event) for event in fact.events_read())
+    for name, channel in parts.settings.channels.items():
+        yield from ((("channels", name, "touch"), event) for event in [channel.touch] if event is not None)
+        for key in ("response", "outcome"):
+            yield from ((("channels", name, key, number), event) for number, event in enumerate(getattr(channel, key)))
     for step_id, step in parts.route.steps.items():
         for key in ("done_by", "progress_by"):
-            for number, event in enumerate(getattr(step, key)):
-                if event.split(".")[0] not in known:
-                    faults.at("E207", ("steps", step_id, key, number), {"name": event.split(".")[0], "event": event, "known": known})
+            yield from ((("steps", step_id, key, number), event) for number, event in enumerate(getattr(step, key)))
+    for rule_id, rule in parts.rules.items():
+        yield from ((("rules", rule_id, "trigger"), trigger.event) for trigger in rule.triggers)
 
 
 def _check_people(parts: Parts, faults: Faults) -> None:

@@ -17,6 +17,7 @@ from engine.workspace.tree import Node, Path, decoded
 
 NUMBERS = {"int_type", "int_parsing", "int_from_float"}
 EXAMPLES = ("next_step", "next-setting", "product.login", "09:00", "36h", "mail/readiness", "cs@example.jp", "https://example.jp")
+OWN = {"table_without_else": "E306", "points_beyond_full": "E320", "bands_with_gaps": "E321"}  # raised by models of our own
 KINDS = {"string": '"…"', "list": "[…, …]", "dict": "{key: value}", "model": "{key: value}", "bool": "true / false"}
 AT_KEY = {"E105", "E106", "E107", "E120", "E201", "E303", "E401"}  # found at the key, the others at the value
 
@@ -123,7 +124,7 @@ class Faults:
                 node = child if child is not None else node
         return tuple(kept)
 
-    def _add_detail(self, detail: ErrorDetails, path: Path, known: tuple[str, ...]) -> None:
+    def _add_detail(self, detail: ErrorDetails, path: Path, known: tuple[str, ...]) -> None:  # noqa: C901  # one branch for each kind of fault
         kind, given = detail["type"], detail.get("input")
         context = detail.get("ctx", {})
         if path[-1:] == ("[key]",):
@@ -144,8 +145,10 @@ class Faults:
                 self.add("E309", self.place(path), key=name, value=given, example=example_of(context))
             case "greater_than_equal" | "less_than_equal":
                 self.add("E304", self.place(path), key=name, value=given, limit=context.get("ge", context.get("le")))
-            case "table_without_else" | "union_tag_not_found":
-                self._add_shapeless(kind, path, given)
+            case "union_tag_not_found":
+                self._add_actionless(path, given)
+            case _ if kind in OWN:
+                self.add(OWN[kind], self.place(path), **context)
             case "too_short":
                 self.add("E110", self.place(path), key=name)
             case _ if kind in NUMBERS:
@@ -154,11 +157,8 @@ class Faults:
                 kind = kind.removesuffix("_type")
                 self.add("E310", self.place(path), key=name, value=given, wanted=KINDS.get(kind, kind))
 
-    def _add_shapeless(self, kind: str, path: Path, given: object) -> None:
-        """A table without a last row, or an action that none of the known keys names."""
-        if kind == "table_without_else":
-            self.add("E306", self.place(path))
-            return
+    def _add_actionless(self, path: Path, given: object) -> None:
+        """An action that none of the known keys names."""
         written = tuple(str(key) for key in given) if isinstance(given, dict) else ()
         near = next((close for key in written if (close := nearest(key, ACTIONS))), None)
         self.add("E129", self.place(path), near=near, known=tuple(ACTIONS))

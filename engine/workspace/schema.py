@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from engine.facts.health import Health
 from engine.facts.open_items import Duration
 from engine.facts.spec import EventName, Name, Strict
 from engine.rulebook.spec import Date, Holdout
@@ -169,6 +170,7 @@ class Goal(Strict):
 
 
 class GoalsFile(Strict):
+    health: Health | None = None
     segments: dict[Name, Segment] = {}
     goals: Annotated[dict[Name, Goal], Field(min_length=1)]
 

@@ -10,16 +10,31 @@ from engine.facts.spec import FactSpec
 from tests.builders import AZURE, a_stalled_customer
 from tests.story import Story
 
+PERIODS = "periods_of_the_test.csv"
 WRITTEN = {
     "attribute": {"attribute": "sfa.seats", "type": "number"},
     "active_days": {"active_days": "product.login", "within_days": 28},
     "days_since": {"days_since": ["product.login"], "count": "business"},
     "days_until": {"days_until": "guidance_start"},
     "open_items": {"open_items": {"opened": "support.case_opened", "closed": "support.case_closed", "key": "case_id"}},
+    "ignored_in_row": {"ignored_in_row": "mail"},
+    "calendar": {"calendar": PERIODS, "kind": "season"},
+    "rate": {"rate": "mails_7", "of": "active_28"},
     "table": {"table": [{"when": [{"stalled_days": {"at_least": 5}}], "then": "stuck"}, {"else": "moving"}]},
     "count": {"count": "product.login", "within_days": 7},
 }
-VALUES = {"attribute": None, "active_days": 1, "days_since": 6, "days_until": None, "open_items": 0, "table": "stuck", "count": 0}
+VALUES = {
+    "attribute": None,
+    "active_days": 1,
+    "days_since": 6,
+    "days_until": None,
+    "open_items": 0,
+    "ignored_in_row": 0,
+    "rate": 0,
+    "calendar": "entry",
+    "table": "stuck",
+    "count": 0,
+}
 SAID = [pytest.param(name, id=name) for name in PRIMITIVES]
 
 
@@ -36,7 +51,7 @@ def test_it_is_documented_and_has_a_unit(primitive: str) -> None:
     kind = PRIMITIVES[primitive]
     assert kind.__doc__
     assert kind.__doc__ != FactSpec.__doc__
-    assert kind.unit in {"days", "times", ""}
+    assert kind.unit in {"days", "times", "percent", ""}
 
 
 @pytest.mark.parametrize("primitive", SAID)
@@ -57,6 +72,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The example workspace with one fact of each primitive added."""
     story = Story(tmp_path_factory.mktemp("primitives"))
     written = "".join(f"  probe_{name}: {_flow({'label': '試し', **fields})}\n" for name, fields in WRITTEN.items())
+    story.change_rules("rules/facts.yaml", "facts:", "facts:")
+    (story.config.workspace / "rules" / PERIODS).write_text("kind,from,to,value\nseason,2026-04-07,2026-04-07,entry\n", encoding="utf-8")
     story.change_rules("rules/facts.yaml", "  mails_7:", f"{written}  mails_7:")
     story.given(a_stalled_customer())
     story.heard("2026-04-07 02:00")

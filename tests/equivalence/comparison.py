@@ -8,23 +8,26 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+from sqlglot import exp
 
 from engine.calendar import BusinessDays
 from engine.calendar import zone as zone_of
 from engine.facts.fold import Needs, fold_records
 from engine.records.lake import SCHEMA
 from engine.records.record import COLUMNS, Record
+from engine.rulebook.dialects import sql_text
 from engine.rulebook.plan import Plan
 from engine.rulebook.python import compile_python
 from engine.rulebook.sql import Bound
 from engine.rulebook.statement import UNIT_COLUMNS, Question, Unit, statement
 
-from .oracle import Oracle, labels_of
+from .oracle import AUTOMATIC, Oracle, labels_of
 from .rules import Plain
 from .worlds import World
 
 Key = tuple[str, ...]  # an account, or an account and a contact
 Answers = Mapping[Key, Mapping[str, Any]]
+Engine = Callable[[exp.Select], list[dict[str, Any]]]  # runs a statement on a world's records
 Reached = Counter[tuple[str, str, str]]
 UNITS: tuple[Unit, ...] = ("account", "contact")
 ABSENT = "no row"
@@ -71,31 +74,44 @@ def business(world: World) -> BusinessDays:
     return BusinessDays(world.weekdays, world.closed)
 
 
-def loaded(world: World) -> duckdb.DuckDBPyConnection:
-    """DuckDB with the world's records under the name the statement reads."""
+def records_of(world: World) -> pa.Table:
     rows = [{name: getattr(record, name) for name in COLUMNS} for records in world.accounts.values() for record in records]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def in_duckdb(world: World) -> Engine:
+    """DuckDB with the world's records under the name the statement reads."""
     connection = duckdb.connect()
     connection.execute("SET threads = 1")
-    connection.register("records", pa.Table.from_pylist(rows, schema=SCHEMA))
-    return connection
+    connection.register("records", records_of(world))
+
+    def run(query: exp.Select) -> list[dict[str, Any]]:
+        cursor = connection.execute(sql_text(query, "duckdb"))
+        names = [each[0] for each in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    return run
 
 
 def asked(rules: Plain) -> tuple[str, ...]:
     """Every name whose value all three can say."""
     steps = [name for step in rules["steps"] for name in (f"at.{step}", f"done.{step}")]
     named = [*(f"segment.{name}" for name in rules["segments"]), *(f"goal.{name}" for name in rules["goals"])]
-    return (*rules["facts"], "next_step", "stalled_days", *steps, *named)
+    return (*rules["facts"], *AUTOMATIC, *steps, *named)
 
 
-def by_sql(duck: duckdb.DuckDBPyConnection, world: World, plan: Plan, question: Question, *, ties: bool) -> Answers:
-    """What one statement says of all units."""
+def by_sql(engine: Engine, world: World, plan: Plan, question: Question, *, ties: bool) -> Answers:
+    """What one statement says of all units. Engines without a type for truths say 1 and 0."""
     oldest = min((record.occurred_at for records in world.accounts.values() for record in records), default=0)
     since = 0 if world.seed % 4 == 1 else oldest
     bound = Bound(world.instant, zone_of(world.zone), business(world), world.stale, ties, since)
-    cursor = duck.execute(statement(plan, question, bound).sql(dialect="duckdb", copy=False))
-    names = [each[0] for each in cursor.description]
-    width = len(UNIT_COLUMNS[question.unit])
-    return {row[:width]: dict(zip(names[width:], row[width:], strict=True)) for row in cursor.fetchall()}
+    rows = engine(statement(plan, question, bound))
+    keys = UNIT_COLUMNS[question.unit]
+    return {tuple(row.pop(key) for key in keys): {name: _said(name, value) for name, value in row.items()} for row in rows}
+
+
+def _said(name: str, value: Any) -> Any:
+    return bool(value) if value in {0, 1} and (_is_verdict(name) or name.startswith(("done.", "segment."))) else value
 
 
 def by_python(world: World, plan: Plan, unit: Unit, *, all_columns: bool = True) -> Answers:
@@ -112,13 +128,23 @@ def by_python(world: World, plan: Plan, unit: Unit, *, all_columns: bool = True)
     return answers
 
 
-def differences(world: World, rules: Plain, plan: Plan, reached: Reached) -> list[Difference]:
+def differences(world: World, rules: Plain, plan: Plan, reached: Reached, asked_of: Sequence[Unit] = UNITS) -> list[Difference]:
     """Every answer of an executor that is not the oracle's, for accounts and contacts."""
-    duck = loaded(world)
-    return [each for unit in UNITS for each in _unit_differences(duck, world, rules, plan, unit, reached)]
+    duck = in_duckdb(world)
+    return [each for unit in asked_of for each in _unit_differences(duck, world, rules, plan, unit, reached)]
 
 
-def _unit_differences(duck: duckdb.DuckDBPyConnection, world: World, rules: Plain, plan: Plan, unit: Unit, reached: Reached) -> Iterator[Difference]:
+def differences_of(engine: Engine, world: World, rules: Plain, plan: Plan) -> list[Difference]:
+    """Every answer of another engine's statement that is not the oracle's, for accounts and contacts."""
+    found = []
+    for unit in UNITS:
+        truth = _narrowed(meant(world, rules, unit, Counter()), lambda name: name != CONDITIONS)
+        everything = Question(asked(rules), rules=True, unit=unit)
+        found += _compared("sql", by_sql(engine, world, plan, everything, ties=True), truth)
+    return found
+
+
+def _unit_differences(duck: Engine, world: World, rules: Plain, plan: Plan, unit: Unit, reached: Reached) -> Iterator[Difference]:
     full = meant(world, rules, unit, reached)
     truth = _narrowed(full, lambda name: name != CONDITIONS)
     everything = Question(asked(rules), rules=True, unit=unit)

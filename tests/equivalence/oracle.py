@@ -17,6 +17,7 @@ from .worlds import World, local_day
 Truth = bool | None
 Value = int | str | None
 MINUTES = {"m": 1, "h": 60, "d": 1440}
+AUTOMATIC = ("next_step", "stalled_days", "health", "health_points", "health_coverage")
 REACH = 400  # business days are counted this many days back and forth; "farther dates count as this far"
 
 
@@ -50,7 +51,7 @@ class Oracle:
 
     def answer(self) -> dict[str, Value]:
         """Every fact, step, segment, goal and rule by the name the engine gives it."""
-        names = [*self.rules["facts"], "next_step", "stalled_days"]
+        names = [*self.rules["facts"], *AUTOMATIC]
         answer: dict[str, Value] = {name: self.value(name) for name in names}
         for step in self.rules["steps"]:
             answer[f"at.{step}"], answer[f"done.{step}"] = self.done_at(step), self.is_done(step)
@@ -128,6 +129,8 @@ class Oracle:
             return self.next_step()
         if name == "stalled_days":
             return self.stalled_days()
+        if name.startswith("health"):
+            return {"health": self._band, "health_points": self._points, "health_coverage": self._coverage}[name]()
         fact = self.rules["facts"][name]
         primitive = next(key for key in _PRIMITIVES if key in fact)
         return _PRIMITIVES[primitive](self, fact)
@@ -160,10 +163,22 @@ class Oracle:
     def _days_since(self, fact: Plain) -> Value:
         """ "today − day"; `or_since` where the events never happened; unknown where neither did."""
         first, second = fact["days_since"], fact.get("or_since", [])
+        if fact.get("first"):
+            return self._days_since_first(fact, [first, second])
         if self._stale(self._sources([*first, *second])):
             return None
         times = [record.occurred_at for record in self._of(first) or self._of(second)]
         return self._days_between(self._day(max(times)), self.world.today, fact.get("count")) if times else None
+
+    def _days_since_first(self, fact: Plain, lists: Sequence[Sequence[str]]) -> Value:
+        """ "What is monotone survives staleness": a first record seen stays the first; that there is none is not certain while a source is stale."""
+        for events in lists:
+            if times := self._times(events):
+                self._reached("fact", "first, while its source is stale", self._stale(self._sources(events)))
+                return self._days_between(self._day(min(times)), self.world.today, fact.get("count"))
+            if self._stale(self._sources(events)):
+                return None
+        return None
 
     def _days_until(self, fact: Plain) -> Value:
         day = self.value(fact["days_until"])
@@ -189,27 +204,121 @@ class Oracle:
         days = items.get("opened_within_days")
         return old_enough and (days is None or self._day(opening.occurred_at) > self.world.today - days)
 
+    def _rate(self, fact: Plain) -> Value:
+        """ "`100*A//B if B >= base else None`"; what cannot be multiplied by a hundred within 64 bits is unknown."""
+        part, whole = self.value(fact["rate"]), self.value(fact["of"])
+        if part is None or whole is None or int(whole) < fact.get("base_at_least", 1) or abs(int(part)) > 2**55:
+            return None
+        return 100 * int(part) // int(whole)
+
+    def _ignored(self, fact: Plain) -> Value:
+        """ "Ignored = window closed with no `response` event after the touch and inside it"; "an open one is not yet ignored"."""
+        channel = self.rules["channels"][fact["ignored_in_row"]]
+        if self._stale(self._sources([channel["touch"], *channel["response"]])):
+            return None
+        touches = self._of([channel["touch"]])
+        ignored = 0
+        for at in sorted({touch.occurred_at for touch in touches}, reverse=True):
+            own = [days for touch in touches if touch.occurred_at == at and (days := touch.number or 0) in range(1, 367)]
+            last_day = self._day(at) + max(own, default=channel["valid_days"]) - 1
+            self._reached("touch", "says its own days", bool(own))
+            if self._is_answered(at, last_day, channel["response"]):
+                break
+            ignored += self._reached("touch", "window is closed", last_day < self.world.today) is True
+        return ignored
+
+    def _is_answered(self, touched_at: int, last_day: int, responses: Sequence[str]) -> bool:
+        """ "Strictly after the touch and not later than the window's last day"."""
+        answered = any(at > touched_at and self._day(at) <= last_day for at in self._times(responses))
+        return self._reached("touch", "answered", answered) is True
+
+    def _calendar(self, fact: Plain) -> Value:
+        """The value of the row, "both ends included", that today lies in."""
+        rows = [row for row in self._rows_of(fact) if row["from"] <= self.world.today <= row["to"]]
+        return str(rows[0]["value"]) if rows else None
+
+    def _rows_of(self, fact: Plain) -> list[Plain]:
+        return [row for row in self.rules["calendars"][fact["calendar"]] if row["kind"] == fact["kind"]]
+
     def _table(self, fact: Plain) -> Value:
-        """ "First row that is true; unknown rows are passed over", but one that a stale source may have made unknown decides nothing."""
+        """ "First row that is true; unknown rows are passed over", but one that only a stale source keeps from being true decides nothing."""
         *rows, last = fact["table"]
         for row in rows:
             truth = all_of([self.holds(each) for each in row["when"]])
             if truth is True:
                 return str(row["then"])
-            if truth is None and self._stale({source for each in row["when"] for source in self.sources_of(each)}):
+            if self._in_doubt(row["when"], truth):
                 return None
         return str(last["else"])
+
+    def _in_doubt(self, conditions: Sequence[Plain], truth: Truth) -> bool:
+        """Whether the conditions are not true but would be, had stale sources the right things to say."""
+        stale = truth is None and self._stale({source for each in conditions for source in self.sources_of(each)})
+        return stale and self._reached("rule", "doubt while stale", all(self._could_be(each) for each in conditions)) is True
+
+    def _could_be(self, condition: Plain) -> bool:
+        [(name, wanted)] = condition.items()
+        if name == "any":
+            return any(self._could_be(each) for each in wanted)
+        if name == "segment":
+            return all(self._could_be(each) for each in self.rules["segments"][wanted]["when"])
+        truth = self.holds(condition)
+        return truth is True or (truth is None and self._stale(self.sources_of(condition)))
+
+    # --- the health score ---------------------------------------------------------------------------------------
+
+    def _items(self) -> list[tuple[int, Truth]]:
+        """The points of each item, and whether the account has earned them."""
+        return [(item["points"], all_of([self.holds(each) for each in item["when"]])) for item in self.rules["health"]["items"]]
+
+    def _points(self) -> Value:
+        """ "An unknown item gives 0 points"; but one that only a stale source keeps from being true makes the score unknown."""
+        for item, (_, truth) in zip(self.rules["health"]["items"], self._items(), strict=True):
+            if self._in_doubt(item["when"], truth):
+                return None
+        return sum(points for points, truth in self._items() if truth)
+
+    def _coverage(self) -> Value:
+        """ "Lowers the shown coverage %": 100 times the points of the items that are known by the points of all."""
+        items = self._items()
+        return 100 * sum(points for points, truth in items if truth is not None) // sum(points for points, _ in items)
+
+    def _band(self) -> Value:
+        """The highest band that begins at or below the points."""
+        points = self.value("health_points")
+        begun = [(lowest, band) for band, lowest in self.rules["health"]["bands"].items() if points is not None and lowest <= int(points)]
+        return max(begun)[1] if begun else None
 
     # --- the route ------------------------------------------------------------------------------------------------
 
     def done_at(self, step: str) -> int | None:
         """ "Done at its earliest `done_by` record"; "an account's first step is also done by any later step's record"."""
         first, *later = self.rules["steps"]
-        times = self._times(self.rules["steps"][step]["done_by"])
+        counts = self._counted_by(step)
+        times = [at for at in self._times(self.rules["steps"][step]["done_by"]) if counts(at)]
         if not times and step == first:
-            times = [at for other in later for at in self._times(self.rules["steps"][other]["done_by"])]
+            times = [at for other in later for at in self._times(self.rules["steps"][other]["done_by"]) if counts(at)]
             self._reached("route", "first step proven by later", bool(times))
         return min(times, default=None)
+
+    def _counted_by(self, step: str) -> Callable[[int], bool]:
+        """ "A record on a day inside the calendar row that contains today", else "on or after the last row that began"."""
+        row = self._row_begun(step)
+        if row is None:
+            return lambda at: True
+        last = row["to"] if self.world.today <= row["to"] else float("inf")
+
+        def counts(at: int) -> bool:
+            return self._reached("route", f"each {'in' if last == row['to'] else 'between'}", row["from"] <= self._day(at) <= last) is True
+
+        return counts
+
+    def _row_begun(self, step: str) -> Plain:
+        """The last row that began of the calendar in whose seasons the step starts afresh."""
+        if "each" not in self.rules["steps"][step]:
+            return None
+        begun = [row for row in self._rows_of(self.rules["facts"][self.rules["steps"][step]["each"]]) if row["from"] <= self.world.today]
+        return max(begun, key=lambda row: row["from"], default=None)
 
     def is_done(self, step: str) -> Truth:
         """ "A step once done stays done"; "only absence (not done, …) becomes unknown"."""
@@ -248,7 +357,11 @@ class Oracle:
             return None
         if progress:
             self._reached("route", "progress_by is the newest", max(moved, default=0) > max(marks, default=0))
-        return self._days_between(self._day(max(marks + moved)), self.world.today, self.rules["route"]["stalled"])
+        since, row = self._day(max(marks + moved)), self._row_begun(str(step))
+        if row is not None:
+            self._reached("route", "each has begun since", row["from"] > since)
+            since = max(since, row["from"])
+        return self._days_between(since, self.world.today, self.rules["route"]["stalled"])
 
     def goal_at(self, reached_by: Plain) -> int | None:
         """When the goal was last reached: by a completed step, or by one of its events."""
@@ -305,9 +418,18 @@ class Oracle:
             steps = self.rules["steps"].values()
             read = [event for step in steps for event in (*step["done_by"], *(step.get("progress_by", []) if name == "stalled_days" else []))]
             return self._sources(read) | {source for step in steps for each in step.get("needed_when", []) for source in self.sources_of(each)}
+        if name.startswith("health"):
+            return {source for item in self.rules["health"]["items"] for each in item["when"] for source in self.sources_of(each)}
         fact = self.rules["facts"][name]
         if "table" in fact:
             return {source for row in fact["table"] for each in row.get("when", []) for source in self.sources_of(each)}
+        if "rate" in fact:
+            return self.sources_of_fact(fact["rate"]) | self.sources_of_fact(fact["of"])
+        if "ignored_in_row" in fact:
+            channel = self.rules["channels"][fact["ignored_in_row"]]
+            return self._sources([channel["touch"], *channel["response"]])
+        if "calendar" in fact:
+            return set()
         if "days_until" in fact:
             return self.sources_of_fact(fact["days_until"])
         return self._sources(_names_in(fact))
@@ -322,7 +444,7 @@ class Oracle:
 
 def labels_of(rules: Plain) -> dict[str, str]:
     """For each fact its primitive and option, the name under which it is counted."""
-    automatic = {"next_step": "next_step", "stalled_days": f"stalled_days {rules['route']['stalled']}"}
+    automatic = {name: name for name in AUTOMATIC} | {"stalled_days": f"stalled_days {rules['route']['stalled']}"}
     return automatic | {name: _label_of(fact) for name, fact in rules["facts"].items()}
 
 
@@ -332,11 +454,12 @@ def _label_of(fact: Plain) -> str:
         return f"attribute {fact['type']}"
     if primitive == "table":
         return "table on table or route" if _names_in(fact["table"]) & {"grade", "next_step", "stalled_days", "done"} else "table"
-    options = [key for key in ("ending_days_ago", "or_since") if fact.get(key)]
+    options = [key for key in ("ending_days_ago", "or_since", "base_at_least") if fact.get(key)]
     options += [key for key in ("open_at_least", "opened_within_days") if primitive == "open_items" and key in fact["open_items"]]
+    options += ["first"] if fact.get("first") else []
     options += ["business"] if fact.get("count") == "business" else []
     options += ["over 60 days"] if primitive == "active_days" and fact["within_days"] > 60 else []
-    return " ".join([primitive, *options[:1]])
+    return " ".join([primitive, *options])
 
 
 def _names_in(plain: Plain) -> set[str]:
@@ -354,6 +477,9 @@ _PRIMITIVES: dict[str, Callable[[Oracle, Plain], Value]] = {
     "days_since": Oracle._days_since,
     "days_until": Oracle._days_until,
     "open_items": Oracle._open_items,
+    "ignored_in_row": Oracle._ignored,
+    "rate": Oracle._rate,
+    "calendar": Oracle._calendar,
     "table": Oracle._table,
     "count": Oracle._count,
 }

@@ -1,6 +1,6 @@
 """Bugs as people make them, each planted into one executor by a small change of what it renders."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
@@ -8,13 +8,14 @@ from sqlglot import exp
 
 from engine.calendar import BusinessDays, Zone
 from engine.facts import algebra as a
-from engine.facts.fold import count_open
-from engine.rulebook import python, sql, statement
+from engine.facts.fold import Moments, count_ignored, count_open
+from engine.rulebook import python, relations, sql, statement
 from engine.rulebook.plan import Column, Plan
 
 from . import comparison
 
 Plant = Callable[[pytest.MonkeyPatch], None]
+DayOf = Callable[[int], int]
 Times = Mapping[str, Iterable[int]] | None
 
 
@@ -23,6 +24,7 @@ class Bug:
     name: str
     executor: str  # "sql" or "python"
     plant: Plant
+    first: int = 0  # the world in which the search begins: some bugs show only where what they spoil is met
 
 
 # --- in the statement -------------------------------------------------------------------------------------------------
@@ -94,6 +96,53 @@ def offset_of_the_wrong_side(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "day_of", day_of)
 
 
+def negative_rounded_to_zero(patch: pytest.MonkeyPatch) -> None:
+    """A percentage is divided as the engine divides, which drops what is left over of a negative number as well."""
+    honest = sql.Renderer._percent
+
+    def percent(self: sql.Renderer, node: a.Percent) -> exp.Expr:
+        rendered = honest(self, node)
+        for division in rendered.find_all(exp.IntDiv):
+            division.set("this", exp.paren(division.this.this.this))
+        return rendered
+
+    patch.setattr(sql.Renderer, "_percent", percent)
+
+
+def answered_at_the_same_instant(patch: pytest.MonkeyPatch) -> None:
+    """An answer at the very instant of a touch answers it."""
+    honest = relations._answers
+
+    def answers(moments: str, keys: Sequence[str]) -> exp.Select:
+        rendered = honest(moments, keys)
+        for spec in rendered.find_all(exp.WindowSpec):
+            spec.set("start", "CURRENT ROW")
+            spec.set("start_side", None)
+        return rendered
+
+    patch.setattr(relations, "_answers", answers)
+
+
+def last_season_counts(patch: pytest.MonkeyPatch) -> None:
+    """A step that starts afresh in each season is still done by what was done in the last one."""
+    honest = sql.aggregate
+
+    def aggregate(node: a.Accumulator, bound: sql.Bound) -> exp.Expr:
+        return honest(a.First(node.events) if isinstance(node, a.FirstInSpan) else node, bound)
+
+    patch.setattr(statement, "aggregate", aggregate)
+
+
+def first_taken_for_newest(patch: pytest.MonkeyPatch) -> None:
+    """What happened first is looked for from the wrong end."""
+    honest = sql.aggregate
+
+    def aggregate(node: a.Accumulator, bound: sql.Bound) -> exp.Expr:
+        return honest(a.Last(node.events) if isinstance(node, a.First) else node, bound)
+
+    patch.setattr(statement, "aggregate", aggregate)
+
+
 # --- in the generated function ----------------------------------------------------------------------------------------
 
 
@@ -130,6 +179,16 @@ def holidays_counted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(python, "_business_lookup", lambda days, today: honest(BusinessDays(days.weekdays), today))
 
 
+def _with_columns(patch: pytest.MonkeyPatch, change: Callable[[Column], Column]) -> None:
+    """The function is generated from changed columns."""
+
+    def compiled(plan: Plan, place: Zone, business: BusinessDays, *, all_columns: bool) -> python.Evaluator:
+        columns = tuple(change(each) for each in plan.columns)
+        return python.compile_python(replace(plan, columns=columns), place, business, all_columns=all_columns)
+
+    patch.setattr(comparison, "compile_python", compiled)
+
+
 def first_step_not_proven(patch: pytest.MonkeyPatch) -> None:
     """Records of later steps say nothing about the first: its own record must be there."""
 
@@ -138,11 +197,7 @@ def first_step_not_proven(patch: pytest.MonkeyPatch) -> None:
             return each
         return replace(each, node=each.node.rows[0][1])
 
-    def compiled(plan: Plan, place: Zone, business: BusinessDays, *, all_columns: bool) -> python.Evaluator:
-        columns = tuple(own_record_only(each) for each in plan.columns)
-        return python.compile_python(replace(plan, columns=columns), place, business, all_columns=all_columns)
-
-    patch.setattr(comparison, "compile_python", compiled)
+    _with_columns(patch, own_record_only)
 
 
 def unknown_row_ends_a_table(patch: pytest.MonkeyPatch) -> None:
@@ -158,17 +213,55 @@ def unknown_row_ends_a_table(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(python.Writer, "value", value)
 
 
+def doubt_forgotten(patch: pytest.MonkeyPatch) -> None:
+    """A health item that a stale source leaves unknown counts as not earned."""
+
+    def known_rows_only(each: Column) -> Column:
+        if each.name != "health_points" or not isinstance(each.node, a.Case):
+            return each
+        return replace(each, node=each.node.otherwise)
+
+    _with_columns(patch, known_rows_only)
+
+
+def open_window_is_ignored(patch: pytest.MonkeyPatch) -> None:
+    """A touch counts as ignored on the last day of its window, though an answer may still come."""
+
+    def counted(touches: Mapping[int, int] | None, answers: Sequence[Moments | None], valid_days: int, today: int, day_of: DayOf) -> int:
+        return count_ignored(touches, answers, valid_days, today + 1, day_of)
+
+    patch.setattr(python, "count_ignored", counted)
+
+
+def last_day_left_out(patch: pytest.MonkeyPatch) -> None:
+    """The last day of a calendar's period no longer belongs to it."""
+    honest = python.Writer._compare
+
+    def compare(self: python.Writer, node: a.Compare, *, wanted: bool) -> str:
+        early = isinstance(node.value, a.Today) and node.operator == "<=" and isinstance(node.wanted, int)
+        return honest(self, replace(node, wanted=node.wanted - 1) if early else node, wanted=wanted)  # type: ignore[operator]
+
+    patch.setattr(python.Writer, "_compare", compare)
+
+
 BUGS = (
     Bug("off_by_one_day", "sql", off_by_one_day),
     Bug("missing_as_false", "sql", missing_as_false),
     Bug("wrong_tie", "sql", wrong_tie),
     Bug("cleared_value_skipped", "sql", cleared_value_skipped),
     Bug("known_at_ignored", "sql", known_at_ignored),
-    Bug("offset_of_the_wrong_side", "sql", offset_of_the_wrong_side),
+    Bug("offset_of_the_wrong_side", "sql", offset_of_the_wrong_side, first=2),
+    Bug("negative_rounded_to_zero", "sql", negative_rounded_to_zero, first=8),
+    Bug("answered_at_the_same_instant", "sql", answered_at_the_same_instant),
+    Bug("last_season_counts", "sql", last_season_counts),
+    Bug("first_taken_for_newest", "sql", first_taken_for_newest),
     Bug("two_valued_not", "python", two_valued_not),
-    Bug("stale_source_ignored", "python", stale_source_ignored),
-    Bug("closed_at_the_same_instant", "python", closed_at_the_same_instant),
+    Bug("stale_source_ignored", "python", stale_source_ignored, first=1),
+    Bug("closed_at_the_same_instant", "python", closed_at_the_same_instant, first=7),
     Bug("holidays_counted", "python", holidays_counted),
     Bug("first_step_not_proven", "python", first_step_not_proven),
+    Bug("open_window_is_ignored", "python", open_window_is_ignored),
+    Bug("last_day_left_out", "python", last_day_left_out, first=5),
+    Bug("doubt_forgotten", "python", doubt_forgotten, first=1),
     Bug("unknown_row_ends_a_table", "python", unknown_row_ends_a_table),
 )

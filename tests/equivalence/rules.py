@@ -6,19 +6,23 @@ from random import Random
 from typing import Any
 
 from engine.facts import PRIMITIVES
+from engine.facts.calendar import Period
+from engine.facts.health import HEALTH_FACTS, Health
 from engine.facts.route import Route, RouteSpec, Step
+from engine.facts.spec import ChannelEvents
 from engine.rulebook.compile import Written, compile_plan
 from engine.rulebook.plan import Plan
 from engine.rulebook.spec import RuleSpec
 
-from .worlds import CLOSED, PREFIXES
+from .worlds import CLOSED, PREFIXES, day_in_the_middle
 
 Plain = Any  # what a YAML file holds: mappings, lists, texts, whole numbers, true and false
 
-COMPUTED, RULES, SEGMENTS = 8, 12, 3
+COMPUTED, RULES, SEGMENTS = 13, 12, 3
 STEPS = ("applied", "entered", "settled", "guided", "booked", "held")
 DONE_BY = (["sfa.applied"], ["product.login"], ["product.saved", "product.published"], ["product.guided"], ["product.booked"], ["product.held"])
 LABELS = {"next_step": "next step", "stalled_days": "days without progress", "done": "steps done", "complete": "complete"}
+LABELS |= {name: name for name in HEALTH_FACTS}
 OUTCOMES = ("red", "yellow", "green")
 ACTION = {"send": "mail", "from": "desk", "template": "mail/any", "lead_to": {"setting": "next_step"}}
 DULL = {"title": "any", "why": {"who": "any", "benefit": "any"}, "stage": "share", "owner": "any", "do": ACTION, "goal": "forward"}
@@ -43,6 +47,8 @@ ATTRIBUTES = {
     "memo": {"attribute": "hearing.memo", "type": "text"},
 }
 
+SEASONS = {"season": {"calendar": "seasons.csv", "kind": "season"}, "year": {"calendar": "seasons.csv", "kind": "year"}}
+
 
 @dataclass(frozen=True)
 class Known:
@@ -55,9 +61,13 @@ class Known:
 def random_rules(seed: int) -> Plain:
     """A rule set as its YAML files would hold it. `c0` is a name like any other, though the statement's own columns look so too."""
     draw = Random(f"rules {seed}")
-    computed = {**_counted(draw), **_dated(draw), **_open(draw)}
-    facts: dict[str, Plain] = {**ATTRIBUTES, **{name: computed[name] for name in draw.sample(list(computed), COMPUTED)}}
+    rows = _calendar_rows(draw, day_in_the_middle(seed))
+    computed = {**_counted(draw), **_dated(draw), **_open(draw), **_rates(draw), **_ignored()}
+    facts: dict[str, Plain] = {**ATTRIBUTES, **_with_operands(draw.sample(list(computed), COMPUTED), computed)}
     known = {name: Known(plain.get("type", "number"), tuple(plain.get("values", ()))) for name, plain in facts.items()}
+    for name, plain in SEASONS.items():
+        facts[name] = plain
+        known[name] = Known("enum", tuple(dict.fromkeys(row["value"] for row in rows if row["kind"] == plain["kind"])))
     writer = _Conditions(draw, dict(known), {})
     segments: dict[str, Plain] = {"plain": {"when": writer.some(1, 2)}}
     writer.segments["plain"] = None
@@ -68,6 +78,9 @@ def random_rules(seed: int) -> Plain:
     writer.known.update(done=Known("done", names), next_step=Known("enum", (*names, "complete")), stalled_days=Known("number"))
     facts["follow"] = _table(draw, writer, _about(draw, writer, ("grade", "next_step", "stalled_days", "done")))
     writer.known["follow"] = Known("enum", _outcomes(facts["follow"]))
+    health = _health(draw, writer)
+    numbers = ("health_points", "health_coverage")
+    writer.known.update(health=Known("enum", tuple(health["bands"])), **{name: Known("number") for name in numbers})
     for number in range(1, SEGMENTS):
         segments[f"segment_{number}"] = {"when": writer.some(1, 2)}
         writer.segments[f"segment_{number}"] = None
@@ -78,6 +91,9 @@ def random_rules(seed: int) -> Plain:
         "steps": steps,
         "facts": {name: {"label": name, **plain} for name, plain in facts.items()},
         "segments": segments,
+        "health": health,
+        "calendars": {"seasons.csv": rows},
+        "channels": _channels(draw),
         "goals": {"forward": "next_step", "booked": ["product.booked", "course.held"]},
         "rules": rules,
         "never": writer.some(0, 1),
@@ -103,6 +119,8 @@ def _dated(draw: Random) -> dict[str, Plain]:
     return {
         "since": {"days_since": draw.choice((["product.login"], ["course.held", "mail.sent"]))},
         "since_or": {"days_since": ["product.held", "course.held"], "or_since": ["sfa.applied"]},
+        "since_first": {"days_since": draw.choice((["product.saved"], ["sfa.applied", "course.held"])), "first": True},
+        "since_first_or": {"days_since": ["course.held"], "or_since": ["sfa.applied"], "first": True, "count": draw.choice(("calendar", "business"))},
         "since_business": {"days_since": ["product.saved"], "or_since": draw.choice(([], ["sfa.applied"])), "count": "business"},
         "until": {"days_until": "start"},
         "until_business": {"days_until": draw.choice(("start", "renewal")), "count": "business"},
@@ -121,6 +139,48 @@ def _open(draw: Random) -> dict[str, Plain]:
     }
 
 
+def _rates(draw: Random) -> dict[str, Plain]:
+    least = {"base_at_least": draw.choice((2, 5))}
+    return {
+        "rate": {"rate": draw.choice(("c0", "until")), "of": draw.choice(("active", "size"))},
+        "rate_of_many": {"rate": draw.choice(("size", "until")), "of": draw.choice(("active_long", "c0")), **least},
+    }
+
+
+def _ignored() -> dict[str, Plain]:
+    return {"mails_ignored": {"ignored_in_row": "mail"}, "courses_ignored": {"ignored_in_row": "course"}}
+
+
+def _channels(draw: Random) -> Plain:
+    """The answers of one channel come from a source, and so do the touches of the other."""
+    answers = draw.choice((["product.login"], ["product.saved", "product.login", "course.held"], ["course.held"]))
+    return {
+        "mail": {"touch": "mail.sent", "response": answers, "valid_days": draw.choice((1, 3, 14))},
+        "course": {"touch": "course.held", "response": ["mail.sent", "product.login"], "valid_days": draw.choice((2, 21, 90))},
+    }
+
+
+def _calendar_rows(draw: Random, middle: int) -> list[Plain]:
+    """Long periods first, short ones around the day about which the world turns, with gaps or without; the years go their own way."""
+    rows, day = [], middle - draw.choice((6, 60, 400))
+    while day < middle + 9:
+        lengths, gaps = ((1, 2, 3), (0, 0, 1, 2)) if day > middle - 7 else ((20, 45, 90), (0, 0, 1, 40))
+        first, last = day, day + draw.choice(lengths) - 1
+        rows.append({"kind": "season", "from": first, "to": last, "value": draw.choice(("prep", "entry", "o'clock"))})
+        day = last + 1 + draw.choice(gaps)
+    rows = [row for row in rows if draw.random() < 0.8] or rows[:1]
+    start = middle + draw.choice((-200, -30, -2, 1, 20))
+    rows += [{"kind": "year", "from": start + 365 * number, "to": start + 365 * number + 364, "value": f"{number}卒"} for number in range(2)]
+    draw.shuffle(rows)
+    return rows
+
+
+def _with_operands(names: Sequence[str], computed: Mapping[str, Plain]) -> dict[str, Plain]:
+    """The facts of these names, and the computed ones they are computed from."""
+    operands = [fact for name in names for key in ("rate", "of") if (fact := computed[name].get(key)) in computed]
+    return {name: computed[name] for name in dict.fromkeys([*operands, *names])}
+
+
 def _table(draw: Random, writer: "_Conditions", first: Plain | None = None) -> Plain:
     whens = [writer.some(1, 2) for _ in range(draw.randrange(2, 4))]
     if first is not None:
@@ -136,6 +196,14 @@ def _about(draw: Random, writer: "_Conditions", names: Sequence[str]) -> Plain:
     return writer.about(draw.choice(names))
 
 
+def _health(draw: Random, writer: "_Conditions") -> Plain:
+    """A few items, together worth 100 points or fewer, and bands in any order."""
+    points = [draw.choice((1, 7, 20, 33)) for _ in range(draw.randrange(1, 4))]
+    lowest = dict(zip(draw.sample(OUTCOMES, 3), (0, *sorted(draw.sample(range(1, 60), 2))), strict=True))
+    bands = {band: lowest[band] for band in draw.sample(OUTCOMES, 3)}
+    return {"items": [{"label": "any", "when": writer.some(1, 2), "points": each} for each in points], "bands": bands}
+
+
 def _steps(draw: Random, writer: "_Conditions") -> dict[str, Plain]:
     """The route. The first step has no extras, so that only its own rule, proof by a later step, is at work there."""
     count = draw.randrange(4, len(STEPS) + 1)
@@ -148,6 +216,8 @@ def _steps(draw: Random, writer: "_Conditions") -> dict[str, Plain]:
             step["needed_when"] = writer.some(1, 2)
         elif number and draw.random() < 0.2:
             step["optional"] = True
+        if draw.random() < 0.25:
+            step["each"] = draw.choice(list(SEASONS))
         steps[name] = step
     return steps
 
@@ -210,6 +280,9 @@ def compiled(rules: Plain) -> Plan:
         never=rules["never"],
         sources=rules["sources"],
         labels=LABELS,
+        health=Health.model_validate(rules["health"]),
+        calendars={file: [Period(row["kind"], row["from"], row["to"], row["value"]) for row in rows] for file, rows in rules["calendars"].items()},
+        channels={name: ChannelEvents(each["touch"], tuple(each["response"]), each["valid_days"]) for name, each in rules["channels"].items()},
     )
     return compile_plan(written, _refuse)
 

@@ -78,6 +78,11 @@ class World:
         return [record for record in self.accounts[account] if record.occurred_at <= self.instant and record.known_at <= self.instant]
 
 
+def day_in_the_middle(seed: int) -> int:
+    """The local day about which the world of a seed turns, in days since 1970-01-01."""
+    return SCENES[seed % len(SCENES)][1].toordinal() - EPOCH.date().toordinal()
+
+
 def random_world(seed: int, accounts: int) -> World:
     """The world of a seed."""
     draw = Random(f"world {seed}")
@@ -94,7 +99,7 @@ def random_world(seed: int, accounts: int) -> World:
         earlier=instant - draw.choice((1, DAY // 2, 3 * DAY, 40 * DAY)),
         weekdays=draw.choice((frozenset(range(5)), frozenset(range(6)), frozenset({6, 0, 1, 2, 3}))),
         closed=_holidays(draw, today),
-        stale=frozenset(draw.sample(SOURCES, draw.choice((0, 0, 1, 1, 2)))),
+        stale=frozenset(SOURCES[(seed // 3 + 2 * number) % len(SOURCES)] for number in range(seed % 3)),
         ties=ties,
         accounts=logs,
     )
@@ -143,7 +148,8 @@ class _Log:
 
     def _event(self, event: str, contacts: Sequence[str | None], number: int) -> Record:
         key = self.draw.choice(("k1", "k2", "k3", None)) if event in KEYED else None
-        return self._record(number, contacts, self._moment(), event=event, key=key)
+        days = self.draw.choice((None, None, NO_NUMBER, 0, 1, 2, 7, 366, 2**62 - 1)) if event == "mail.sent" else None
+        return self._record(number, contacts, self._moment(), event=event, key=key, number=days)
 
     def _value(self, name: str, contacts: Sequence[str | None], number: int) -> Record:
         at = self._moment()
@@ -194,8 +200,12 @@ class _Log:
             return draw.choice({"enum": ENUMS, "tags": TAG_LISTS, "text": TEXTS}[kind]), NO_NUMBER
         if (odd := draw.random()) < 0.2:
             return (NO_VALUE if odd < 0.1 else "unreadable"), NO_NUMBER
-        number = {"bool": draw.randrange(2), "number": draw.randrange(-3, 12), "date": self._date()}[kind]
+        number = {"bool": draw.randrange(2), "number": self._number(), "date": self._date()}[kind]
         return str(number), number
+
+    def _number(self) -> int:
+        """Mostly small; a few as large as a value may be, and around what a percentage can be taken of."""
+        return self.draw.randrange(-3, 12) if self.draw.random() < 0.95 else self.draw.choice((2**62 - 1, 1 - 2**62, 2**55, 2**55 + 1, -(2**55)))
 
     def _date(self) -> int:
         """Mostly near; a few beyond the three years within which business days are counted."""
