@@ -27,6 +27,7 @@ from engine.touches.touch import Touch
 from tests.builders import AZURE, at, flat
 
 ROOT = Path(__file__).parents[1]
+SPACE = Path(__file__).parent / "space"  # the small workspace of the stories; the example at the top may grow as its team likes
 SWEEPS = 50  # a story that is not at rest after so many never will be
 
 
@@ -37,7 +38,7 @@ def quiet(_what: str, _done: int, _total: int) -> None:
 class Story:
     """Every source counts as heard at the instant of an act, but those named in `stale`."""
 
-    def __init__(self, folder: Path, *, workspace: Path = ROOT, smtp_url: str | None = None, ledger_url: str | None = None) -> None:
+    def __init__(self, folder: Path, *, workspace: Path = SPACE, smtp_url: str | None = None, ledger_url: str | None = None) -> None:
         self.folder = folder
         self.clock = HandClock(at("2026-03-01 00:00"))
         self.config = Config(workspace=workspace, state=folder / "state", smtp_url=smtp_url, ledger_url=ledger_url, broker_url=None)
@@ -72,9 +73,9 @@ class Story:
 
     def change_rules(self, file: str, old: str, new: str) -> None:
         """A designer edits a file; the deployment sees it as after a restart."""
-        if self.config.workspace == ROOT:
+        if self.config.workspace == SPACE:
             for folder in ("rules", "templates"):
-                shutil.copytree(ROOT / folder, self.folder / "workspace" / folder)
+                shutil.copytree(SPACE / folder, self.folder / "workspace" / folder)
             self.config = self.config.model_copy(update={"workspace": self.folder / "workspace"})
         path = self.config.workspace / file
         text = path.read_text(encoding="utf-8")

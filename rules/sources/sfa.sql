@@ -8,3 +8,8 @@ SELECT id             AS source_id,
        value,
        "at"           AS occurred_at
 FROM read_csv('sfa.csv', header = true, all_varchar = true)
+UNION ALL
+-- 継続・解約の理由は event の行の value に入る。空なら、前の年の理由を消して「理由がまだない」に戻す
+SELECT id || '/reason', company, NULL, 'sfa.renewal_reason', coalesce(value, ''), "at"
+FROM read_csv('sfa.csv', header = true, all_varchar = true)
+WHERE event IN ('renewed', 'lost')

@@ -12,7 +12,7 @@ import pytest
 
 from engine.cli.app import main
 
-ROOT = Path(__file__).parents[2]
+SPACE = Path(__file__).parents[1] / "space"
 FINE, FAULTS, BAD_USAGE = 0, 1, 64
 AT = "2026-04-07T09:00"
 SFA = """id,company,event,field,value,at
@@ -62,7 +62,7 @@ Banso = Callable[..., Said]
 def space(tmp_path: Path) -> Path:
     root = tmp_path / "space"
     for folder in ("rules", "templates"):
-        shutil.copytree(ROOT / folder, root / folder)
+        shutil.copytree(SPACE / folder, root / folder)
     return root
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import a_stalled_customer
 from tests.inbox import Inbox
-from tests.story import ROOT, Story
+from tests.story import ROOT, SPACE, Story
 
 MAILS = 20
 PATIENCE_SECONDS = 60
@@ -28,7 +28,7 @@ def test_a_worker_sends_everything_once_and_leaves(story: Story, inbox: Inbox, r
         "-m",
         "engine.cli",
         "-w",
-        str(ROOT),
+        str(SPACE),
         "--state",
         str(story.config.state_folder),
         "worker",

@@ -18,7 +18,7 @@ from engine.rulebook.python import compile_python
 from engine.workspace.load import load_workspace
 from engine.workspace.model import MailSource, Workspace
 from tests.builders import a_stalled_customer, a_touch, at
-from tests.story import ROOT
+from tests.story import SPACE
 
 NOW = at("2026-04-07 09:00")
 HEADERS = {
@@ -43,7 +43,7 @@ EACH_CHANNEL = pytest.mark.parametrize("name", RELAYED)
 @pytest.fixture(scope="module")
 def workspace() -> Workspace:
     """The example, with one mail whose subject is made of names."""
-    loaded = load_workspace(ROOT, frozenset(CHANNELS))
+    loaded = load_workspace(SPACE, frozenset(CHANNELS))
     old = loaded.mails["mail/initial-settings"]
     named = MailSource(old.name, "{{ account.name }}{{ contact.name or '' }}", old.mjml, old.text)
     return replace(loaded, templates={**loaded.templates, old.name: named})

@@ -17,7 +17,7 @@ from engine.workspace.load import load_workspace
 from engine.workspace.model import Workspace
 from engine.workspace.schema import Caps, LoadLimit
 from tests.builders import AZURE, at
-from tests.story import ROOT
+from tests.story import SPACE
 
 CLOSED_LIST = "paused excluded opted_out bounced holdout stage again appointment_ahead window_open cap load human_hold past_deadline".split()  # noqa: SIM905
 NIGHT = at("2026-04-07 02:00")
@@ -28,7 +28,7 @@ Change = Callable[[Candidate, Standing], tuple[Candidate, Standing]]
 
 @pytest.fixture(scope="module")
 def workspace() -> Workspace:
-    return load_workspace(ROOT, frozenset(CHANNELS))
+    return load_workspace(SPACE, frozenset(CHANNELS))
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from engine.pipeline import ops
 from engine.pipeline.dispatch import WAVE
 from tests.builders import a_stalled_customer
 from tests.inbox import Inbox
-from tests.story import ROOT, Story
+from tests.story import ROOT, SPACE, Story
 
 MAILS = int(os.environ.get("KILLED_WORKER_MAILS", "200"))
 KILLS = int(os.environ.get("KILLED_WORKER_KILLS", "2"))
@@ -36,7 +36,7 @@ class Workers:
             "-m",
             "engine.cli",
             "-w",
-            str(ROOT),
+            str(SPACE),
             "--state",
             str(self.story.config.state_folder),
             "worker",
