@@ -98,7 +98,7 @@ def explain(system: System, account: str, instant: int) -> Explanation:
     must_exist(judged, account)
     evaluator = system.evaluator(workspace)
     conditions = evaluator.conditions(evaluator.values(judged.fold, instant, stale), stale)
-    decided = {each.candidate.rule_id: each for each in _decide(system, workspace, judged, instant)}
+    decided = {each.candidate.rule_id: each for each in decide_alone(system, workspace, judged, instant)}
     order = [rule for lane in LANES for rule in workspace.order[lane]]
     rules = [_as_stored(_rule_seen(workspace, rule, judged, conditions[rule], decided.get(rule)), stored) for rule in order]
     columns = judged.answer.columns
@@ -114,7 +114,7 @@ def must_exist(judged: Judged, account: str) -> None:
         raise refuse("E640", account, account=account)
 
 
-def _decide(system: System, workspace: Workspace, judged: Judged, instant: int) -> list[Decision]:
+def decide_alone(system: System, workspace: Workspace, judged: Judged, instant: int) -> list[Decision]:
     """What the gates and the order of a night would say; touches decided after the instant are not seen, and scarce things not judged."""
     matched = [rule for rule in nightly_rules(workspace) if judged.answer.rules[rule] is True]
     with system.ledger.read() as connection:

@@ -87,7 +87,7 @@ class Builder:
         self.faults.broken |= set(facts) - set(plan.facts)
         lanes = {lane: getattr(order.order, lane) for lane in LANES}
         templates = read_templates(self.root / "templates", plan, self.faults)
-        parts = Parts(settings, route, facts, goals, lanes, rules, plan, templates, people.people, self.channels, self._prefixes(settings))
+        parts = Parts(settings, route, facts, goals, lanes, rules, written, plan, templates, people.people, self.channels, self._prefixes(settings))
         check_names(parts, self.faults)
         if place is None:
             return None
@@ -134,6 +134,7 @@ class Builder:
             excluded_accounts=frozenset(excluded_accounts(self._listed(settings.excluded, "excluded"))) if settings.excluded else frozenset(),
             sessions=self._sessions(settings, place),
             shifts=shifts(self._listed(settings.shifts, "shifts")) if settings.shifts else None,
+            written=parts.written,
             plan=parts.plan,
             templates=parts.templates,
             queries=self._queries(settings),

@@ -11,6 +11,7 @@ from engine.facts.attribute import Attribute
 from engine.facts.open_items import UNITS
 from engine.facts.route import Route
 from engine.facts.spec import FactSpec, Kind
+from engine.rulebook.compile import Written
 from engine.rulebook.plan import Plan
 from engine.rulebook.spec import Lane, RuleSpec
 from engine.workspace.schema import Goal, Person, Segment, WorkspaceFile
@@ -76,6 +77,7 @@ class Workspace:
     excluded_accounts: frozenset[str]
     sessions: Sequence[Session]
     shifts: Mapping[int, int] | None  # local day -> calls the team can make; None where nobody wrote them down
+    written: Written
     plan: Plan
     templates: Mapping[str, MailSource | NoteSource]
     queries: Mapping[str, SourceQuery]

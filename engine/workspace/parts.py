@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from engine.facts.route import Route
 from engine.facts.spec import FactSpec
 from engine.rulebook.actions import Lane
+from engine.rulebook.compile import Written
 from engine.rulebook.plan import Plan
 from engine.rulebook.spec import RuleSpec
 from engine.workspace.model import MailSource, NoteSource
@@ -22,6 +23,7 @@ class Parts:
     goals: GoalsFile
     order: Mapping[Lane, Sequence[str]]
     rules: Mapping[str, RuleSpec]
+    written: Written
     plan: Plan
     templates: Mapping[str, MailSource | NoteSource]
     people: Mapping[str, Person]
