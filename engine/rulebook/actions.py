@@ -12,7 +12,7 @@ from engine.facts.spec import EventName, Name, Strict, form_of
 Lane = Literal["human", "push", "pull", "internal"]
 LANES: tuple[Lane, ...] = ("human", "push", "pull", "internal")  # in the order in which they are decided
 TemplateRef = Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9][a-z0-9-]*$")]
-ArticleRef = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9/-]*$")]
+ArticleRef = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_/-]*$")]
 ByForm = Discriminator(form_of)
 Choice = Annotated[
     Annotated[TemplateRef, Tag("<text>")] | Annotated[dict[str, str], Tag("<map>")], ByForm
