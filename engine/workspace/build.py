@@ -60,6 +60,7 @@ class Builder:
         route, facts, rules = self._route(), self._facts(), self._rules()
         if settings is None or goals is None or order is None or people is None or route is None or self.faults.unreadable:
             return None
+        self.faults.labels = LABELS[settings.workspace.language]
         place = self._zone(settings)
         written = self._written(settings, goals, route, facts, rules)
         plan = compile_plan(written, self.faults.at)

@@ -27,7 +27,26 @@ def _check_route(parts: Parts, faults: Faults) -> None:
             if before not in ids:
                 faults.at("E202", path, {"fact": "after", "value": before, "values": tuple(ids)})
             elif ids.index(before) >= index:
-                faults.at("E402", path, {"step": step_id, "before": before})
+                circle = _way(before, step_id, parts)
+                if circle:
+                    faults.at("E402", path, {"cycle": " → ".join([step_id, *circle])})
+                else:
+                    faults.at("E408", path, {"step": step_id, "before": before})
+
+
+def _way(start: str, goal: str, parts: Parts) -> list[str]:
+    """The steps from one to another by what each comes after; none if there is no way."""
+    ways = [[start]]
+    seen = {start}
+    while ways:
+        way = ways.pop(0)
+        if way[-1] == goal:
+            return way
+        for before in parts.route.steps[way[-1]].after:
+            if before in parts.route.steps and before not in seen:
+                seen.add(before)
+                ways.append([*way, before])
+    return []
 
 
 def _check_events(parts: Parts, faults: Faults) -> None:
@@ -73,6 +92,9 @@ def _check_ordered(parts: Parts, faults: Faults) -> Iterator[str]:
     for rule_id, rule in parts.rules.items():
         if rule_id not in parts.order[rule.do.lane]:
             unknown = tuple(name for name in parts.order[rule.do.lane] if name not in parts.rules)
-            faults.at("E401", ("rules", rule_id), {"name": rule_id, "known": unknown, "lane": rule.do.lane})
-            if (near := nearest(rule_id, unknown)) is not None:
+            near = nearest(rule_id, unknown)
+            listed = parts.order[rule.do.lane].index(near) if near is not None else 0
+            where = {} if near is None else {"label": str(faults.place(("order", rule.do.lane, listed)))}
+            faults.at("E401", ("rules", rule_id), {"name": rule_id, "known": unknown, "lane": rule.do.lane, **where})
+            if near is not None:
                 yield near

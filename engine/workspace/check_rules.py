@@ -6,7 +6,7 @@ from engine.facts.route import COMPLETE
 from engine.rulebook.actions import LEADS, AskPopup, AssignTo, LeadTo, Popup, Post, SendMail, SuggestHelp, Task
 from engine.rulebook.compile import PER_PERIOD
 from engine.rulebook.spec import RuleSpec
-from engine.workspace.faults import Faults
+from engine.workspace.faults import Faults, need_of
 from engine.workspace.parts import Parts
 
 Path = tuple[str | int, ...]
@@ -66,7 +66,7 @@ def _check_cases(choice: Mapping[str, object], path: Path, parts: Parts, faults:
         faults.at("E311", path, {"name": by or "by", "known": parts.facts_of("enum")})
         return
     if "else" not in choice:
-        faults.at("E106", (*path, "else"), {"key": "else"})
+        faults.at("E106", (*path, "else"), {"key": "else", **need_of("else")})
     cases = (*(value for value in parts.plan.facts[by].type.values if value != COMPLETE), COMPLETE)
     for case in choice:
         if case not in {"by", "else", *cases}:
@@ -77,9 +77,9 @@ def _check_goal(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> Non
     if rule.goal is not None:
         _known(rule.goal, "E204", (*here, "goal"), parts.goals.goals, faults, kind="goal")
     elif rule.do.lane != "internal":
-        faults.at("E106", here, {"key": "goal"})
+        faults.at("E106", here, {"key": "goal", **need_of("goal")})
     if rule.why is None and rule.do.lane != "internal":
-        faults.at("E106", here, {"key": "why"})
+        faults.at("E106", here, {"key": "why", **need_of("why")})
 
 
 def _check_again(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> None:
@@ -101,7 +101,7 @@ def _check_stage(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> No
     needed = {"try": rule.try_, "reflect": rule.reflect, "stopped": rule.learned}
     if rule.stage in needed and needed[rule.stage] is None:
         key = "learned" if rule.stage == "stopped" else rule.stage
-        faults.at("E106", here, {"key": key})
+        faults.at("E106", here, {"key": key, **need_of(key)})
     trial = rule.try_
     if trial is None:
         return

@@ -18,6 +18,7 @@ from engine.workspace.tree import Node, Path, decoded
 NUMBERS = {"int_type", "int_parsing", "int_from_float"}
 EXAMPLES = ("next_step", "next-setting", "product.login", "09:00", "36h", "mail/readiness", "cs@example.jp", "https://example.jp")
 KINDS = {"string": '"…"', "list": "[…, …]", "dict": "{key: value}", "model": "{key: value}", "bool": "true / false"}
+NEEDED = {"goal": "goal: step_forward", "why": "why: {who: …, benefit: …}", "else": "else: …", "try": "try: {sample: 30}"}
 AT_KEY = {"E105", "E106", "E107", "E120", "E201", "E303", "E401"}  # found at the key, the others at the value
 
 
@@ -40,6 +41,7 @@ class Faults:
     found: list[Fault] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     unreadable: bool = False
+    labels: dict[str, str] = field(default_factory=dict)  # of the facts that nobody writes down
 
     def add(self, code: str, place: Place, **values: object) -> None:
         fault = Fault(code, place, values)
@@ -51,8 +53,32 @@ class Faults:
         known = values.get("known") or values.get("values") or values.get("allowed")
         wrong = values.get("name") or values.get("value") or values.get("comparison")
         near = values.get("near") or (nearest(str(wrong), known) if isinstance(known, tuple) and wrong is not None else None)
+        if code == "E303":
+            near = self._days_until(str(values.get("fact")))
+        more = {"label": label} if near and (label := self._label(code, str(near))) else {}
         of_key = code in AT_KEY and (code != "E201" or path[-1] == wrong)  # `days_until: x` names a fact in its value
-        self.add(code, self.place(path, of_key=of_key), **{**values, "near": near})
+        self.add(code, self.place(path, of_key=of_key), **{**values, "near": near, **more})
+
+    def _label(self, code: str, near: str) -> str | None:
+        """What people call the name that was meant; of a step and of an entry in the order also where it stands."""
+        section = {"E201": "facts", "E202": "steps"}.get(code)
+        if section is None:
+            return None
+        tree = self.trees.get(self.homes.get((section, ""), ""))
+        label = tree.at((section, near, "label")) if tree is not None else None
+        if label is None or not isinstance(label.value, str):
+            return self.labels.get(near)
+        return label.value if section == "facts" else f"{label.value}, {self.place((section, near), of_key=True)}"
+
+    def _days_until(self, date: str) -> str | None:
+        """The fact that counts the days until a date, which can be compared."""
+        tree = self.trees.get(self.homes.get(("facts", ""), ""))
+        facts = tree.entries.get("facts") if tree is not None and tree.entries is not None else None
+        for name in (facts.entries or {}) if facts is not None else {}:
+            wanted = tree.at(("facts", name, "days_until")) if tree is not None else None
+            if wanted is not None and wanted.value == date:
+                return name
+        return None
 
     def text_of(self, path: FilePath, root: FilePath) -> str | None:
         """The text of a file that is not YAML, or None after reporting that it is not UTF-8."""
@@ -97,7 +123,7 @@ class Faults:
 
     def _add_missing_top(self, key: str, file: str | None) -> None:
         if file is not None:
-            self.add("E106", Place(file), key=key)
+            self.add("E106", Place(file), key=key, **need_of(key))
         elif not self.unreadable:
             self.add("E119", Place("rules"), section=key)
 
@@ -117,7 +143,7 @@ class Faults:
         for part in prefix:
             node = node.entries.get(str(part)) if node is not None and node.entries is not None else None
         for index, part in enumerate(location):
-            child = _child(node, part)
+            child = node.child(part) if node is not None else None
             if child is not None or (missing and index == len(location) - 1) or part == "[key]" or (common and index == 0 and part in common):
                 kept.append(part)
                 node = child if child is not None else node
@@ -135,7 +161,7 @@ class Faults:
             case "extra_forbidden":
                 self.add("E105", self.place(path, of_key=True), key=name, near=nearest(name, known), known=known)
             case "missing":
-                self.add("E106", self.place(path[:-1], of_key=True), key=name)
+                self.add("E106", self.place(path[:-1], of_key=True), key=name, **need_of(name))
             case "literal_error":
                 allowed = str(context.get("expected", ""))
                 options = [item.strip().strip("'") for item in allowed.replace(" or ", ", ").split(",")]
@@ -143,7 +169,8 @@ class Faults:
             case "string_pattern_mismatch":
                 self.add("E309", self.place(path), key=name, value=given, example=example_of(context))
             case "greater_than_equal" | "less_than_equal":
-                self.add("E304", self.place(path), key=name, value=given, limit=context.get("ge", context.get("le")))
+                limit = context.get("ge", context.get("le"))
+                self.add("E304", self.place(path), key=name, value=given, limit=limit, near=f"{name}: {limit}")
             case "table_without_else" | "union_tag_not_found":
                 self._add_shapeless(kind, path, given)
             case "too_short":
@@ -164,20 +191,15 @@ class Faults:
         self.add("E129", self.place(path), near=near, known=tuple(ACTIONS))
 
 
+def need_of(key: str) -> dict[str, object]:
+    """Why a key may not be left out, and how it is written."""
+    return {"need": key if key in NEEDED else "default", "example": NEEDED.get(key, f"{key}:")}
+
+
 def example_of(context: Mapping[str, object]) -> str:
     """What a text of the pattern looks like: people read examples, not patterns."""
     pattern = str(context.get("pattern", ""))
     return next((example for example in EXAMPLES if re.search(pattern, example)), pattern)
-
-
-def _child(node: Node | None, part: str | int) -> Node | None:
-    if node is None:
-        return None
-    if node.entries is not None:
-        return node.entries.get(str(part))
-    if node.items is not None and isinstance(part, int) and part < len(node.items):
-        return node.items[part]
-    return None
 
 
 def keys_at(annotation: object, location: Iterable[str | int]) -> tuple[str, ...]:

@@ -34,10 +34,14 @@ def slip_of(error: yaml.MarkedYAMLError, text: str, file: str) -> Slip:
 def colon_of(word: str) -> tuple[str, str, str] | None:
     """(code, key, rest) of a word that was meant as a key and its value: a full-width colon, or no blank after the colon."""
     if found := FULL_WIDTH.fullmatch(word):
-        return "E102", found["key"], found["rest"]
+        return "E102", found["key"], _without_comment(found["rest"])
     if found := CLOSED_UP.fullmatch(word):
-        return "E103", found["key"], found["rest"]
+        return "E103", found["key"], _without_comment(found["rest"])
     return None
+
+
+def _without_comment(text: str) -> str:
+    return re.sub(r"\s+#.*", "", text)
 
 
 @dataclass(frozen=True)

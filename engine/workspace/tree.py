@@ -50,6 +50,20 @@ class Node:
             node = node.entries[str(part)]
         return True
 
+    def at(self, path: Path) -> "Node | None":
+        """The node to which keys and positions lead."""
+        node: Node | None = self
+        for part in path:
+            node = node.child(part) if node is not None else None
+        return node
+
+    def child(self, part: str | int) -> "Node | None":
+        if self.entries is not None:
+            return self.entries.get(str(part))
+        if self.items is not None and isinstance(part, int) and part < len(self.items):
+            return self.items[part]
+        return None
+
     def place_of(self, path: Path, *, of_key: bool = False) -> tuple[int, int]:
         """Line and column of what stands at `path`, or of the nearest node above it that exists."""
         node, at = self, (self.line, self.column)

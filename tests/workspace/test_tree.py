@@ -112,7 +112,7 @@ def test_keys_are_always_text() -> None:
         pytest.param("a:\n  b: 1\n　c: 2\n", "E142", 3, 1, id="a full-width space for indentation"),
         pytest.param("a:\n  　c: 2\n", "E142", 2, 3, id="a full-width space after others"),
         pytest.param("a:\n  title 次の設定\n  b: 1\n", "E145", 2, 3, id="a line without a colon"),
-        pytest.param("a: {b: 1｝\nc: 2\n", "E146", 1, 8, id="a full-width bracket"),
+        pytest.param("a: {b: 1｝\nc: 2\n", "E146", 1, 9, id="a full-width bracket"),
     ],
 )
 def test_what_is_refused_and_where(text: str, code: str, line: int, column: int) -> None:
