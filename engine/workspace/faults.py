@@ -1,7 +1,7 @@
 """Gathers every fault of a workspace, each at its file, line and column, with the nearest known name."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path as FilePath
@@ -19,7 +19,7 @@ NUMBERS = {"int_type", "int_parsing", "int_from_float"}
 EXAMPLES = ("next_step", "next-setting", "product.login", "09:00", "36h", "mail/readiness", "cs@example.jp", "https://example.jp")
 KINDS = {"string": '"…"', "list": "[…, …]", "dict": "{key: value}", "model": "{key: value}", "bool": "true / false"}
 NEEDED = {"goal": "goal: step_forward", "why": "why: {who: …, benefit: …}", "else": "else: …", "try": "try: {sample: 30}"}
-AT_KEY = {"E105", "E106", "E107", "E120", "E201", "E303", "E401"}  # found at the key, the others at the value
+AT_KEY = {"E105", "E106", "E107", "E120", "E201", "E303", "E401", "W404", "W505", "W506", "W508"}  # found at the key, the others at the value
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -42,6 +42,7 @@ class Faults:
     broken: set[str] = field(default_factory=set)
     unreadable: bool = False
     labels: dict[str, str] = field(default_factory=dict)  # of the facts that nobody writes down
+    blanks: dict[str, list[tuple[str, Place]]] = field(default_factory=dict)  # template file -> the facts it cannot do without
 
     def add(self, code: str, place: Place, **values: object) -> None:
         fault = Fault(code, place, values)
@@ -58,6 +59,12 @@ class Faults:
         more = {"label": label} if near and (label := self._label(code, str(near))) else {}
         of_key = code in AT_KEY and (code != "E201" or path[-1] == wrong)  # `days_until: x` names a fact in its value
         self.add(code, self.place(path, of_key=of_key), **{**values, "near": near, **more})
+
+    def blanks_of(self, template: str) -> Iterator[tuple[str, str, Place]]:
+        """(file, fact, place) of what a template cannot do without; a mail is a folder, a note a file."""
+        for file, blanks in self.blanks.items():
+            if file.startswith((f"templates/{template}/", f"templates/{template}.")):
+                yield from ((file, name, place) for name, place in blanks)
 
     def _label(self, code: str, near: str) -> str | None:
         """What people call the name that was meant; of a step and of an entry in the order also where it stands."""

@@ -10,6 +10,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.errors import Place
 from engine.rulebook.plan import Plan
+from engine.workspace.blanks import open_blanks
 from engine.workspace.faults import Faults, nearest
 from engine.workspace.model import MailSource, NoteSource
 
@@ -175,6 +176,8 @@ def _check(text: str, file: str, plan: Plan, faults: Faults) -> None:
     local |= {loop.target.name for loop in tree.find_all(nodes.For) if isinstance(loop.target, nodes.Name)}
     for code, node, word, known in _wrong(tree, plan, local):
         faults.add(code, _place(file, text, node, word), name=word, near=nearest(word, known), known=known)
+    facts = (node for node in open_blanks(tree) if node.name in plan.facts)
+    faults.blanks[file] = [(node.name, _place(file, text, node, node.name)) for node in facts]
 
 
 def _wrong(tree: nodes.Template, plan: Plan, local: set[str]) -> Iterator[tuple[str, nodes.Node, str, tuple[str, ...]]]:
@@ -212,5 +215,6 @@ def _place(file: str, text: str, node: nodes.Node, word: str) -> Place:
     lines = text.split("\n")
     line = lines[node.lineno - 1] if 0 < node.lineno <= len(lines) else ""
     edge = r"\b" if word.isidentifier() else ""
-    spot = re.search(rf"\{{[{{%](?:(?![%}}]\}}).)*?{edge}({re.escape(word)}){edge}", line) or re.search(f"({re.escape(word)})", line)
+    shown = re.search(rf"\{{\{{ *({re.escape(word)}){edge}", line)  # where it is filled in, before where it is only asked about
+    spot = shown or re.search(rf"\{{[{{%](?:(?![%}}]\}}).)*?{edge}({re.escape(word)}){edge}", line) or re.search(f"({re.escape(word)})", line)
     return Place(file, node.lineno, spot.start(1) + 1 if spot else 1)
