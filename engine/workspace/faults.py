@@ -68,7 +68,7 @@ class Faults:
 
     def _label(self, code: str, near: str) -> str | None:
         """What people call the name that was meant; of a step and of an entry in the order also where it stands."""
-        section = {"E201": "facts", "E202": "steps"}.get(code)
+        section = {"E201": "facts", "E303": "facts", "E202": "steps"}.get(code)
         if section is None:
             return None
         tree = self.trees.get(self.homes.get((section, ""), ""))

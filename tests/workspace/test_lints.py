@@ -24,7 +24,7 @@ EARNED: dict[str, tuple[list[Change], str]] = {
     "W206 a blank of a fact nobody asks for": ([(READINESS, "以前", "{{ recruit_kind }}以前")], f"W206 {READINESS}:1:4"),
     "W206 a blank that only another branch vouches for": (
         [(READINESS, "以前", "{% if recruit_kind is defined %}x{% else %}{{ recruit_kind }}{% endif %}以前")],
-        f"W206 {READINESS}:1:46",
+        f"W206 {READINESS}:1:47",
     ),
     "W403 a later step done while an earlier is next": (
         [(PUSH, "when: [{next_step: first_login},", "when: [{next_step: first_login}, {done: {includes: flow_designed}},")],
