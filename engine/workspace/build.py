@@ -256,7 +256,7 @@ class Builder:
         found = {}
         for path in sorted((self.root / "rules" / "sources").glob("*.sql")):
             name = path.stem
-            if name not in settings.sources:
+            if name not in settings.sources and not self.faults.is_wrong_below(("sources",)):
                 self.faults.add("E124", Place(relative(path, self.root)), name=name, near=nearest(name, settings.sources))
             if (text := self.faults.text_of(path, self.root)) is not None:
                 found[name] = SourceQuery(name, path, text)

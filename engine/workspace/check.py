@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
-from engine.workspace.check_rules import check_rule
+from engine.facts.table import Table
+from engine.workspace.check_rules import Path, check_event, check_rule
 from engine.workspace.faults import Faults, nearest
 from engine.workspace.parts import Parts
-
-OWN_PREFIXES = ("mail", "popup")  # records that banso writes itself
 
 
 def check_names(parts: Parts, faults: Faults) -> None:
     """Report every name that leads nowhere, and every order that cannot be kept."""
     _check_route(parts, faults)
     _check_events(parts, faults)
+    _check_labels(parts, faults)
     _check_order(parts, faults)
     _check_people(parts, faults)
     for rule_id, rule in parts.rules.items():
@@ -50,16 +50,35 @@ def _way(start: str, goal: str, parts: Parts) -> list[str]:
 
 
 def _check_events(parts: Parts, faults: Faults) -> None:
-    known = (*parts.prefixes, *OWN_PREFIXES)
+    for event, path in _events(parts):
+        check_event(event, path, parts, faults)
+
+
+def _events(parts: Parts) -> Iterator[tuple[str, Path]]:
+    """Every event outside of the rules, with its place; of a fact that is the fact."""
     for name, fact in parts.facts.items():
-        for event in fact.events_read():
-            if event.split(".")[0] not in known:
-                faults.at("E207", ("facts", name), {"name": event.split(".")[0], "event": event, "known": known})
+        yield from ((event, ("facts", name)) for event in fact.events_read())
     for step_id, step in parts.route.steps.items():
         for key in ("done_by", "progress_by"):
-            for number, event in enumerate(getattr(step, key)):
-                if event.split(".")[0] not in known:
-                    faults.at("E207", ("steps", step_id, key, number), {"name": event.split(".")[0], "event": event, "known": known})
+            yield from ((event, ("steps", step_id, key, number)) for number, event in enumerate(getattr(step, key)))
+    yield from ((event, ("route", "closed_by", number)) for number, event in enumerate(parts.route.spec.closed_by))
+    for goal_id, goal in parts.goals.goals.items():
+        if goal.reached_by != "next_step":
+            yield from ((event, ("goals", goal_id, "reached_by", number)) for number, event in enumerate(goal.reached_by))
+    for name, channel in parts.settings.channels.items():
+        if channel.touch is not None:
+            yield channel.touch, ("channels", name, "touch")
+        for key in ("response", "outcome"):
+            yield from ((event, ("channels", name, key, number)) for number, event in enumerate(getattr(channel, key)))
+
+
+def _check_labels(parts: Parts, faults: Faults) -> None:
+    """A label of a table belongs to one of its outcomes."""
+    for name, fact in parts.facts.items():
+        if isinstance(fact, Table):
+            for outcome in fact.labels.keys() - set(fact.outcomes()):
+                values = {"fact": name, "value": outcome, "values": tuple(fact.outcomes())}
+                faults.at("E203", ("facts", name, "labels", outcome), values)
 
 
 def _check_people(parts: Parts, faults: Faults) -> None:
@@ -76,6 +95,8 @@ def _check_people(parts: Parts, faults: Faults) -> None:
 
 
 def _check_order(parts: Parts, faults: Faults) -> None:
+    if faults.is_wrong_below(("order",)):
+        return  # a list that could not be read lacks its rules
     renamed = set(_check_ordered(parts, faults))
     for lane, listed in parts.order.items():
         for index, rule_id in enumerate(listed):

@@ -10,6 +10,7 @@ from engine.workspace.faults import Faults, need_of
 from engine.workspace.parts import Parts
 
 Path = tuple[str | int, ...]
+OWN_PREFIXES = ("mail", "popup")  # records that banso writes itself
 TEMPLATE_KINDS = {"show": "popup", "ask": "popup"}
 TEMPLATE_KEYS: Mapping[type, str] = {Task: "script", Post: "text"}
 
@@ -23,6 +24,7 @@ def check_rule(rule_id: str, rule: RuleSpec, parts: Parts, faults: Faults) -> No
     _check_again(rule, here, parts, faults)
     _check_stage(rule, here, parts, faults)
     _check_people(rule, here, parts, faults)
+    _check_triggers(rule, here, parts, faults)
     if rule.do.leads is not None:
         _check_lead(rule.do.leads, (*here, "do", "lead_to"), parts, faults)
     for index, name in enumerate(rule.do.handover):
@@ -123,13 +125,36 @@ def _check_people(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> N
             _known(name, "E204", (*here, *path), parts.people, faults, kind="person")
 
 
+def _check_triggers(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> None:
+    for index, trigger in enumerate(rule.triggers):
+        path = (*here, "trigger", index, "event") if isinstance(rule.trigger, list) else (*here, "trigger", "event")
+        check_event(trigger.event, path, parts, faults)
+
+
+def check_event(event: str, path: Path, parts: Parts, faults: Faults) -> None:
+    """Report an event that no source delivers."""
+    known = (*parts.prefixes, *OWN_PREFIXES)
+    prefix = event.split(".", maxsplit=1)[0]
+    if prefix not in known:
+        faults.at("E207", path, {"name": prefix, "event": event, "known": known})
+
+
 def _check_lead(lead_to: LeadTo, path: Path, parts: Parts, faults: Faults) -> None:
     if len(lead_to.kinds()) != 1:
         faults.at("E312", path, {"known": LEADS})
         return
     settings = parts.settings
     if lead_to.setting not in {None, "next_step"}:
-        _known(str(lead_to.setting), "E202", (*path, "setting"), parts.route.steps, faults, fact="setting", value=lead_to.setting)
+        _known(
+            str(lead_to.setting),
+            "E202",
+            (*path, "setting"),
+            parts.route.steps,
+            faults,
+            fact="setting",
+            value=lead_to.setting,
+            values=tuple(parts.route.steps),
+        )
     for kind, declared in (("support", settings.supports), ("seminar", settings.seminars), ("course", settings.courses)):
         name = getattr(lead_to, kind)
         if name is not None:

@@ -1,7 +1,7 @@
 """Gathers every fault of a workspace, each at its file, line and column, with the nearest known name."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path as FilePath
@@ -19,6 +19,12 @@ NUMBERS = {"int_type", "int_parsing", "int_from_float"}
 EXAMPLES = ("next_step", "next-setting", "product.login", "09:00", "36h", "mail/readiness", "cs@example.jp", "https://example.jp")
 KINDS = {"string": '"…"', "list": "[…, …]", "dict": "{key: value}", "model": "{key: value}", "bool": "true / false"}
 NEEDED = {"goal": "goal: step_forward", "why": "why: {who: …, benefit: …}", "else": "else: …", "try": "try: {sample: 30}"}
+# where the names of a kind are declared
+DECLARED = {
+    **{kind: f"{kind}s" for kind in ("channel", "sender", "support", "seminar", "course", "goal")},
+    "person": "people",
+    "notify": "notify",
+}
 AT_KEY = {"E105", "E106", "E107", "E120", "E201", "E303", "E401", "W404", "W505", "W506", "W508"}  # found at the key, the others at the value
 
 
@@ -41,6 +47,7 @@ class Faults:
     found: list[Fault] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     unreadable: bool = False
+    wrong: set[Path] = field(default_factory=set)  # where something is wrong in form
     labels: dict[str, str] = field(default_factory=dict)  # of the facts that nobody writes down
     blanks: dict[str, list[tuple[str, Place]]] = field(default_factory=dict)  # template file -> the facts it cannot do without
 
@@ -51,6 +58,8 @@ class Faults:
 
     def at(self, code: str, path: Path, values: Mapping[str, object]) -> None:
         """A fault at a path such as ("rules", "next-setting", "when", 0); adds the nearest known name."""
+        if self._follows(code, path, values):
+            return
         known = values.get("known") or values.get("values") or values.get("allowed")
         wrong = values.get("name") or values.get("value") or values.get("comparison")
         near = values.get("near") or (nearest(str(wrong), known) if isinstance(known, tuple) and wrong is not None else None)
@@ -65,6 +74,22 @@ class Faults:
         for file, blanks in self.blanks.items():
             if file.startswith((f"templates/{template}/", f"templates/{template}.")):
                 yield from ((file, name, place) for name, place in blanks)
+
+    def is_wrong_below(self, path: Path) -> bool:
+        """Whether something at or below a path was wrong in form, and was read as if it were not written."""
+        return any(wrong[: len(path)] == path for wrong in self.wrong)
+
+    def _follows(self, code: str, path: Path, values: Mapping[str, object]) -> bool:
+        """Whether a fault only follows from one that is told already: what is wrong in form is missing afterwards."""
+        if not self.wrong or code == "E401":
+            return False
+        if code in {"E207", "E124"}:
+            return self.is_wrong_below(("sources",))
+        declared = DECLARED.get(str(values.get("kind")))
+        if (declared is not None and self.is_wrong_below((declared,))) or self.is_wrong_below(("facts", str(values.get("fact")))):
+            return True
+        whole = (*path, str(values["key"])) if code == "E106" and path[-1:] != (values["key"],) else path
+        return len(path) > 2 - (code == "E106") and any(wrong[: len(whole)] == whole or whole[: len(wrong)] == wrong for wrong in self.wrong)
 
     def _label(self, code: str, near: str) -> str | None:
         """What people call the name that was meant; of a step and of an entry in the order also where it stands."""
@@ -113,20 +138,19 @@ class Faults:
         `file` names the file of a model that is a whole file; what it lacks is reported there.
         """
         seen: set[Path] = set()
-        meant = {
-            (*each["loc"][:-1], nearest(str(each["loc"][-1]), keys_at(model, each["loc"][:-1])))
-            for each in error.errors()
-            if each["type"] == "extra_forbidden"
-        }
-        for detail in error.errors(include_url=False):
-            if detail["type"] == "missing" and detail["loc"] in meant:
+        details = error.errors(include_url=False)
+        meant = dict(_misspelt(details, model))
+        for detail in details:
+            if detail["type"] == "missing" and detail["loc"] in meant.values():
                 continue  # misspelt, not missing as well
             path = (*prefix, *self._inside(prefix, detail["loc"], missing=detail["type"] == "missing"))
+            self.wrong.add(path)
             if not prefix and detail["type"] == "missing" and len(detail["loc"]) == 1:
                 self._add_missing_top(str(detail["loc"][0]), file)
             elif path not in seen:
                 seen.add(path)
-                self._add_detail(detail, path, keys_at(model, detail["loc"][:-1]))
+                near = str(meant[detail["loc"]][-1]) if detail["loc"] in meant else None
+                self._add_detail(detail, path, keys_at(model, detail["loc"][:-1]), near)
 
     def _add_missing_top(self, key: str, file: str | None) -> None:
         if file is not None:
@@ -156,7 +180,7 @@ class Faults:
                 node = child if child is not None else node
         return tuple(kept)
 
-    def _add_detail(self, detail: ErrorDetails, path: Path, known: tuple[str, ...]) -> None:
+    def _add_detail(self, detail: ErrorDetails, path: Path, known: tuple[str, ...], meant: str | None) -> None:
         kind, given = detail["type"], detail.get("input")
         context = detail.get("ctx", {})
         if path[-1:] == ("[key]",):
@@ -166,7 +190,7 @@ class Faults:
         name = str(path[-1]) if path else ""
         match kind:
             case "extra_forbidden":
-                self.add("E105", self.place(path, of_key=True), key=name, near=nearest(name, known), known=known)
+                self.add("E105", self.place(path, of_key=True), key=name, near=meant, known=known)
             case "missing":
                 self.add("E106", self.place(path[:-1], of_key=True), key=name, **need_of(name))
             case "literal_error":
@@ -196,6 +220,22 @@ class Faults:
         written = tuple(str(key) for key in given) if isinstance(given, dict) else ()
         near = next((close for key in written if (close := nearest(key, ACTIONS))), None)
         self.add("E129", self.place(path), near=near, known=tuple(ACTIONS))
+
+
+Location = tuple[int | str, ...]
+
+
+def _misspelt(details: Sequence[ErrorDetails], model: object) -> Iterator[tuple[Location, Location]]:
+    """Unknown keys with the key each one was meant to be: the nearest known one, or the only one that is missing."""
+    missing = [detail["loc"] for detail in details if detail["type"] == "missing"]
+    for loc in (detail["loc"] for detail in details if detail["type"] == "extra_forbidden"):
+        beside = [each for each in missing if each[:-1] == loc[:-1]]
+        near = nearest(str(loc[-1]), keys_at(model, loc[:-1]))
+        strangers = [each for each in details if each["type"] == "extra_forbidden" and each["loc"][:-1] == loc[:-1]]
+        if near is not None:
+            yield loc, (*loc[:-1], near)
+        elif len(beside) == len(strangers) == 1:
+            yield loc, beside[0]
 
 
 def need_of(key: str) -> dict[str, object]:

@@ -60,6 +60,9 @@ class _Complaint:
             return self._at("E101", line, self.lines[line].index("\t") + 1)
         if self.error.problem in {NO_COLON, RAN_ON}:
             return self._colon(line, column)
+        stuck = self._stuck(line, column)
+        if stuck is not None:
+            return stuck
         return self._bracket(line, column) or self._other(line, column)
 
     def _at(self, code: str, line: int, column: int, **values: object) -> Slip:
@@ -83,6 +86,18 @@ class _Complaint:
         if before != line and re.search(r":(\s|$)", text):
             return self._at("E139", line, len(self.lines[line]) - len(self.lines[line].lstrip()) + 1)
         return self._signs(before) or self._at("E145", before, len(text) - len(text.lstrip()) + 1)
+
+    def _stuck(self, line: int, column: int) -> Slip | None:
+        """A bracket that follows a colon without a blank, or a full-width colon: `lead_to:{…}`."""
+        text, spot = self.lines[line], column - 2
+        code = {":": "E103", FULL_WIDTH_COLON: "E102"}.get(text[spot : spot + 1]) if spot > 0 else None
+        key = re.search(r"[A-Za-z_][\w-]*\Z", text[: max(spot, 0)])
+        if code is None or key is None:
+            return None
+        fault = Fault(
+            code, Place(self.file, line, (spot if code == "E102" else key.start()) + 1), {"key": key[0], "near": f"{key[0]}: {text[spot + 1]}…"}
+        )
+        return Slip(fault, line, f"{text[:spot]}: {text[spot + 1 :]}")
 
     def _bracket(self, line: int, column: int) -> Slip | None:
         """A bracket or a quote that was opened and not closed: told where it was opened, if that is another line."""
