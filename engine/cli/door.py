@@ -34,6 +34,7 @@ At = Annotated[str | None, typer.Option("--at", help="Act as of this instant: 20
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 DATE_LENGTH = len("2026-04-07")
+ALSO_MAX = 12  # places at which the same is the case
 PLAIN_WIDTH = 140  # columns where nobody says how wide the output is: a pipe, a log, CI
 out = Console(width=None if "COLUMNS" in os.environ or sys.stdout.isatty() else PLAIN_WIDTH)
 err = Console(stderr=True, soft_wrap=True)
@@ -129,12 +130,26 @@ def progress(language: Language, key: str) -> Iterator[Report]:
 def print_faults(faults: tuple[Fault, ...], language: Language, root: Path) -> None:
     """Each fault with its line of text, why it matters and what to do."""
     for fault in faults:
-        what, why, fix = say_fault(language, fault.code, fault.values)
-        err.print(Text(str(fault.place), style="bold"), Text(fault.code, style="red" if fault.refuses else "yellow"), Text(what), soft_wrap=True)
-        _print_excerpt(fault, root)
-        for label, text in ((say(language, "fault.why"), why), (say(language, "fault.fix"), fix)):
-            if text:
-                err.print(Text(f"  {label}", style="dim"), Text(text), soft_wrap=True)
+        print_fault(fault, language, root)
+
+
+def print_folded(faults: tuple[Fault, ...], language: Language, root: Path) -> None:
+    """The first fault of each kind in full, and where else the same is the case."""
+    for code in sorted({fault.code for fault in faults}):
+        first, *others = (fault for fault in faults if fault.code == code)
+        print_fault(first, language, root)
+        if others:
+            places = ", ".join(str(each.place) for each in others[:ALSO_MAX]) + (" …" if len(others) > ALSO_MAX else "")
+            err.print(Text(f"  {say(language, 'fault.also', places=places)}"), soft_wrap=True)
+
+
+def print_fault(fault: Fault, language: Language, root: Path) -> None:
+    what, why, fix = say_fault(language, fault.code, fault.values)
+    err.print(Text(str(fault.place), style="bold"), Text(fault.code, style="red" if fault.refuses else "yellow"), Text(what), soft_wrap=True)
+    _print_excerpt(fault, root)
+    for label, text in ((say(language, "fault.why"), why), (say(language, "fault.fix"), fix)):
+        if text:
+            err.print(Text(f"  {label}", style="dim"), Text(text), soft_wrap=True)
 
 
 def _print_excerpt(fault: Fault, root: Path) -> None:

@@ -1,5 +1,7 @@
 """Conditions: `{fact: {comparison: value}}`, `{any: [...]}`, `{segment: id}`, put into the algebra and checked on the way."""
 
+import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
@@ -18,6 +20,19 @@ COMPARISONS: Mapping[Kind, tuple[str, ...]] = {
     "bool": ("is", "known"),
 }
 OPERATORS: Mapping[str, Operator] = {"is": "==", "is_not": "!=", "at_least": ">=", "at_most": "<="}
+MORE, LESS = ("more_than", "greater_than", "over", "above", "gt", ">"), ("less_than", "under", "below", "lt", "<", "fewer_than")
+MEANT: Mapping[str, tuple[str, int]] = {  # words of other languages: the comparison, and what to add to a whole number
+    **dict.fromkeys(MORE, ("at_least", 1)),
+    **dict.fromkeys(LESS, ("at_most", -1)),
+    **dict.fromkeys(("gte", "ge", ">=", "min", "minimum", "from"), ("at_least", 0)),
+    **dict.fromkeys(("lte", "le", "<=", "max", "maximum", "up_to"), ("at_most", 0)),
+    **dict.fromkeys(("equals", "equal", "eq", "=", "=="), ("is", 0)),
+    **dict.fromkeys(("not", "isnt", "not_equals", "ne", "!=", "<>"), ("is_not", 0)),
+    **dict.fromkeys(("one_of", "any_of"), ("in", 0)),
+    **dict.fromkeys(("none_of",), ("not_in", 0)),
+    **dict.fromkeys(("contains", "has", "include"), ("includes", 0)),
+    **dict.fromkeys(("exists", "present", "is_known"), ("known", 0)),
+}
 UNTRUE = Compare("==", Const(None), 0)  # stands where a fault was reported; never true
 
 
@@ -92,7 +107,8 @@ def _compare(fact: str, fact_type: FactType, comparison: str, wanted: object, pa
     if fact == STEPS_DONE:
         allowed = ("includes", "excludes")
     if comparison not in allowed:
-        names.fault("E303" if fact_type.kind == "date" else "E107", path, fact=fact, comparison=comparison, allowed=allowed, wanted=wanted)
+        code, near = ("E303", None) if fact_type.kind == "date" else ("E107", _meant(comparison, wanted, allowed))
+        names.fault(code, path, fact=fact, comparison=comparison, allowed=allowed, wanted=wanted, **({"near": near} if near else {}))
         return UNTRUE
     checked = _WANTED[comparison](fact, fact_type, wanted, path, names)
     if checked is None:
@@ -100,6 +116,20 @@ def _compare(fact: str, fact_type: FactType, comparison: str, wanted: object, pa
     if comparison == "known":
         return _known(fact, bool(checked[0]), names)
     return _truth(fact, fact_type, comparison, checked)
+
+
+def _meant(comparison: str, wanted: object, allowed: Sequence[str]) -> str | None:
+    """What a comparison of another language would be here: "more than 5" is `at_least: 6`."""
+    name, more = MEANT.get(comparison, ("", 0))
+    if name not in allowed or isinstance(wanted, dict) or isinstance(wanted, list) != (name in {"in", "not_in"}):
+        return None
+    return f"{name}: {wanted + more}" if isinstance(wanted, int) and not isinstance(wanted, bool) else name
+
+
+def _number_in(text: object) -> int | None:
+    """The one whole number in a text such as `5日` or `５`."""
+    found = re.findall(r"-?[0-9]+", unicodedata.normalize("NFKC", text)) if isinstance(text, str) else []
+    return int(found[0]) if len(found) == 1 and len(found[0]) < 10 else None
 
 
 def _known(fact: str, wanted: bool, names: Vocabulary) -> Truth:
@@ -127,7 +157,9 @@ Checked = tuple[int | str, ...] | None
 
 def _whole_number(fact: str, fact_type: FactType, wanted: object, path: Path, names: Vocabulary) -> Checked:
     if isinstance(wanted, bool) or not isinstance(wanted, int):
-        names.fault("E301", path, wanted=wanted, comparison=path[-1])
+        comparison = path[-1] if path[-1] in OPERATORS else "at_least"
+        number = _number_in(wanted)
+        names.fault("E301", path, wanted=wanted, comparison=path[-1], near=None if number is None else f"{comparison}: {number}")
         return None
     return (wanted,)
 

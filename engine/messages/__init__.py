@@ -43,10 +43,17 @@ def say_fault(language: Language, code: str, values: Mapping[str, object]) -> tu
     shown = _Values({key: _listed(value) if isinstance(value, tuple) else _shown(language, value) for key, value in values.items()}, code=code)
     if "kind" in values:
         shown["kind"] = say(language, f"kind.{values['kind']}")
+    if "need" in values:
+        shown["need"] = say(language, f"need.{values['need']}")
     fix = entry["fix"].format_map(shown)
     if near:
-        fix = f"{say(language, 'near', near=near)} {fix}"
+        fix = f"{_did_you_mean(language, near, values.get('label'))} {fix}"
     return entry["what"].format_map(shown), entry["why"].format_map(shown), fix.strip()
+
+
+def _did_you_mean(language: Language, near: object, label: object) -> str:
+    """The near name, with what people call it and where it stands, if that is known."""
+    return say(language, "near.labelled", near=near, label=label) if label else say(language, "near", near=near)
 
 
 def _nearest(values: Mapping[str, object]) -> str | None:

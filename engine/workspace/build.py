@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Mapping
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 from zoneinfo import ZoneInfoNotFoundError, available_timezones
@@ -22,8 +23,9 @@ from engine.rulebook.compile import AUTOMATIC, Written, compile_plan
 from engine.rulebook.spec import LANES, RuleSpec
 from engine.workspace.calendars import read_calendars
 from engine.workspace.check import check_names
-from engine.workspace.content import hash_of, relative
+from engine.workspace.content import hash_of, names_in_tests, relative
 from engine.workspace.faults import Faults, is_tag, nearest
+from engine.workspace.lints import warn
 from engine.workspace.listed import Listed, closed_days, excluded_accounts, public_holidays, sessions, shifts
 from engine.workspace.model import Session, SourceQuery, Workspace, counted
 from engine.workspace.parts import Parts
@@ -81,18 +83,36 @@ class Builder:
         route, facts, rules = self._route(), self._facts(), self._rules()
         if settings is None or goals is None or order is None or people is None or route is None or self.faults.unreadable:
             return None
+        self.faults.labels = LABELS[settings.workspace.language]
         place = self._zone(settings)
         written = self._written(settings, goals, route, facts, rules)
         plan = compile_plan(written, self.faults.at)
         self.faults.broken |= set(facts) - set(plan.facts)
         lanes = {lane: getattr(order.order, lane) for lane in LANES}
         templates = read_templates(self.root / "templates", plan, self.faults)
-        parts = Parts(settings, route, facts, goals, lanes, rules, written, plan, templates, people.people, self.channels, self._prefixes(settings))
+        parts = Parts(
+            settings,
+            route,
+            facts,
+            goals,
+            lanes,
+            rules,
+            written,
+            plan,
+            templates,
+            people.people,
+            self.channels,
+            self._prefixes(settings),
+            names_in_tests(self.root),
+        )
         check_names(parts, self.faults)
         if place is None:
             return None
         workspace = self._assembled(parts, place)
-        return None if any(fault.refuses for fault in self.faults.found) else workspace
+        if any(fault.refuses for fault in self.faults.found):
+            return None
+        warn(parts, self.faults)
+        return replace(workspace, warnings=tuple(sorted(self.faults.found, key=lambda fault: (fault.place, fault.code))))
 
     def _part(self, model: type[Model], section: str, keys: tuple[str, ...]) -> Model | None:
         return self._model(model, section, {key: self.sections[key] for key in keys if key in self.sections})
@@ -139,7 +159,7 @@ class Builder:
             templates=parts.templates,
             queries=self._queries(settings),
             item_keys=self._item_keys(parts.facts),
-            warnings=tuple(self.faults.found),
+            warnings=(),
             places={rule_id: str(self.faults.place(("rules", rule_id), of_key=True)) for rule_id in parts.rules},
             contents={rule_id: content_of(plain) for rule_id, plain in self._entries_read("rules").items()},
         )
@@ -262,7 +282,7 @@ class Builder:
         found = {}
         for path in sorted((self.root / "rules" / "sources").glob("*.sql")):
             name = path.stem
-            if name not in settings.sources:
+            if name not in settings.sources and not self.faults.is_wrong_below(("sources",)):
                 self.faults.add("E124", Place(relative(path, self.root)), name=name, near=nearest(name, settings.sources))
             if (text := self.faults.text_of(path, self.root)) is not None:
                 found[name] = SourceQuery(name, path, text)

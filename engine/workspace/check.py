@@ -2,18 +2,17 @@
 
 from collections.abc import Iterator
 
-from engine.facts.conditions import Path
-from engine.workspace.check_rules import check_rule
+from engine.facts.table import Table
+from engine.workspace.check_rules import Path, check_event, check_rule
 from engine.workspace.faults import Faults, nearest
 from engine.workspace.parts import Parts
-
-OWN_PREFIXES = ("mail", "popup")  # records that banso writes itself
 
 
 def check_names(parts: Parts, faults: Faults) -> None:
     """Report every name that leads nowhere, and every order that cannot be kept."""
     _check_route(parts, faults)
     _check_events(parts, faults)
+    _check_labels(parts, faults)
     _check_order(parts, faults)
     _check_people(parts, faults)
     for rule_id, rule in parts.rules.items():
@@ -28,30 +27,58 @@ def _check_route(parts: Parts, faults: Faults) -> None:
             if before not in ids:
                 faults.at("E202", path, {"fact": "after", "value": before, "values": tuple(ids)})
             elif ids.index(before) >= index:
-                faults.at("E402", path, {"step": step_id, "before": before})
+                circle = _way(before, step_id, parts)
+                if circle:
+                    faults.at("E402", path, {"cycle": " → ".join([step_id, *circle])})
+                else:
+                    faults.at("E408", path, {"step": step_id, "before": before})
+
+
+def _way(start: str, goal: str, parts: Parts) -> list[str]:
+    """The steps from one to another by what each comes after; none if there is no way."""
+    ways = [[start]]
+    seen = {start}
+    while ways:
+        way = ways.pop(0)
+        if way[-1] == goal:
+            return way
+        for before in parts.route.steps[way[-1]].after:
+            if before in parts.route.steps and before not in seen:
+                seen.add(before)
+                ways.append([*way, before])
+    return []
 
 
 def _check_events(parts: Parts, faults: Faults) -> None:
-    """Every event and field that is read begins with a prefix that someone delivers."""
-    known = (*parts.prefixes, *OWN_PREFIXES)
-    for path, event in _events_named(parts):
-        if (prefix := event.split(".")[0]) not in known:
-            faults.at("E207", path, {"name": prefix, "event": event, "known": known})
+    for event, path in _events(parts):
+        check_event(event, path, parts, faults)
 
 
-def _events_named(parts: Parts) -> Iterator[tuple[Path, str]]:
-    """Each event and field that the files name, with its place."""
+def _events(parts: Parts) -> Iterator[tuple[str, Path]]:
+    """Every event outside of the rules, with its place; of a fact that is the fact."""
     for name, fact in parts.facts.items():
-        yield from ((("facts", name), event) for event in fact.events_read())
-    for name, channel in parts.settings.channels.items():
-        yield from ((("channels", name, "touch"), event) for event in [channel.touch] if event is not None)
-        for key in ("response", "outcome"):
-            yield from ((("channels", name, key, number), event) for number, event in enumerate(getattr(channel, key)))
+        yield from ((event, ("facts", name)) for event in fact.events_read())
     for step_id, step in parts.route.steps.items():
         for key in ("done_by", "progress_by"):
-            yield from ((("steps", step_id, key, number), event) for number, event in enumerate(getattr(step, key)))
-    for rule_id, rule in parts.rules.items():
-        yield from ((("rules", rule_id, "trigger"), trigger.event) for trigger in rule.triggers)
+            yield from ((event, ("steps", step_id, key, number)) for number, event in enumerate(getattr(step, key)))
+    yield from ((event, ("route", "closed_by", number)) for number, event in enumerate(parts.route.spec.closed_by))
+    for goal_id, goal in parts.goals.goals.items():
+        if goal.reached_by != "next_step":
+            yield from ((event, ("goals", goal_id, "reached_by", number)) for number, event in enumerate(goal.reached_by))
+    for name, channel in parts.settings.channels.items():
+        if channel.touch is not None:
+            yield channel.touch, ("channels", name, "touch")
+        for key in ("response", "outcome"):
+            yield from ((event, ("channels", name, key, number)) for number, event in enumerate(getattr(channel, key)))
+
+
+def _check_labels(parts: Parts, faults: Faults) -> None:
+    """A label of a table belongs to one of its outcomes."""
+    for name, fact in parts.facts.items():
+        if isinstance(fact, Table):
+            for outcome in fact.labels.keys() - set(fact.outcomes()):
+                values = {"fact": name, "value": outcome, "values": tuple(fact.outcomes())}
+                faults.at("E203", ("facts", name, "labels", outcome), values)
 
 
 def _check_people(parts: Parts, faults: Faults) -> None:
@@ -68,6 +95,8 @@ def _check_people(parts: Parts, faults: Faults) -> None:
 
 
 def _check_order(parts: Parts, faults: Faults) -> None:
+    if faults.is_wrong_below(("order",)):
+        return  # a list that could not be read lacks its rules
     renamed = set(_check_ordered(parts, faults))
     for lane, listed in parts.order.items():
         for index, rule_id in enumerate(listed):
@@ -84,6 +113,9 @@ def _check_ordered(parts: Parts, faults: Faults) -> Iterator[str]:
     for rule_id, rule in parts.rules.items():
         if rule_id not in parts.order[rule.do.lane]:
             unknown = tuple(name for name in parts.order[rule.do.lane] if name not in parts.rules)
-            faults.at("E401", ("rules", rule_id), {"name": rule_id, "known": unknown, "lane": rule.do.lane})
-            if (near := nearest(rule_id, unknown)) is not None:
+            near = nearest(rule_id, unknown)
+            listed = parts.order[rule.do.lane].index(near) if near is not None else 0
+            where = {} if near is None else {"label": str(faults.place(("order", rule.do.lane, listed)))}
+            faults.at("E401", ("rules", rule_id), {"name": rule_id, "known": unknown, "lane": rule.do.lane, **where})
+            if near is not None:
                 yield near

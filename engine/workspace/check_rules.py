@@ -6,10 +6,11 @@ from engine.facts.route import COMPLETE
 from engine.rulebook.actions import LEADS, AskPopup, AssignTo, LeadTo, Popup, Post, SendMail, SuggestHelp, Task
 from engine.rulebook.compile import PER_PERIOD
 from engine.rulebook.spec import RuleSpec
-from engine.workspace.faults import Faults
+from engine.workspace.faults import Faults, need_of
 from engine.workspace.parts import Parts
 
 Path = tuple[str | int, ...]
+OWN_PREFIXES = ("mail", "popup")  # records that banso writes itself
 TEMPLATE_KINDS = {"show": "popup", "ask": "popup"}
 TEMPLATE_KEYS: Mapping[type, str] = {Task: "script", Post: "text"}
 
@@ -23,6 +24,7 @@ def check_rule(rule_id: str, rule: RuleSpec, parts: Parts, faults: Faults) -> No
     _check_again(rule, here, parts, faults)
     _check_stage(rule, here, parts, faults)
     _check_people(rule, here, parts, faults)
+    _check_triggers(rule, here, parts, faults)
     if rule.do.leads is not None:
         _check_lead(rule.do.leads, (*here, "do", "lead_to"), parts, faults)
     for index, name in enumerate(rule.do.handover):
@@ -66,7 +68,7 @@ def _check_cases(choice: Mapping[str, object], path: Path, parts: Parts, faults:
         faults.at("E311", path, {"name": by or "by", "known": parts.facts_of("enum")})
         return
     if "else" not in choice:
-        faults.at("E106", (*path, "else"), {"key": "else"})
+        faults.at("E106", (*path, "else"), {"key": "else", **need_of("else")})
     cases = (*(value for value in parts.plan.facts[by].type.values if value != COMPLETE), COMPLETE)
     for case in choice:
         if case not in {"by", "else", *cases}:
@@ -77,9 +79,9 @@ def _check_goal(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> Non
     if rule.goal is not None:
         _known(rule.goal, "E204", (*here, "goal"), parts.goals.goals, faults, kind="goal")
     elif rule.do.lane != "internal":
-        faults.at("E106", here, {"key": "goal"})
+        faults.at("E106", here, {"key": "goal", **need_of("goal")})
     if rule.why is None and rule.do.lane != "internal":
-        faults.at("E106", here, {"key": "why"})
+        faults.at("E106", here, {"key": "why", **need_of("why")})
 
 
 def _check_again(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> None:
@@ -101,7 +103,7 @@ def _check_stage(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> No
     needed = {"try": rule.try_, "reflect": rule.reflect, "stopped": rule.learned}
     if rule.stage in needed and needed[rule.stage] is None:
         key = "learned" if rule.stage == "stopped" else rule.stage
-        faults.at("E106", here, {"key": key})
+        faults.at("E106", here, {"key": key, **need_of(key)})
     trial = rule.try_
     if trial is None:
         return
@@ -123,13 +125,36 @@ def _check_people(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> N
             _known(name, "E204", (*here, *path), parts.people, faults, kind="person")
 
 
+def _check_triggers(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> None:
+    for index, trigger in enumerate(rule.triggers):
+        path = (*here, "trigger", index, "event") if isinstance(rule.trigger, list) else (*here, "trigger", "event")
+        check_event(trigger.event, path, parts, faults)
+
+
+def check_event(event: str, path: Path, parts: Parts, faults: Faults) -> None:
+    """Report an event that no source delivers."""
+    known = (*parts.prefixes, *OWN_PREFIXES)
+    prefix = event.split(".", maxsplit=1)[0]
+    if prefix not in known:
+        faults.at("E207", path, {"name": prefix, "event": event, "known": known})
+
+
 def _check_lead(lead_to: LeadTo, path: Path, parts: Parts, faults: Faults) -> None:
     if len(lead_to.kinds()) != 1:
         faults.at("E312", path, {"known": LEADS})
         return
     settings = parts.settings
     if lead_to.setting not in {None, "next_step"}:
-        _known(str(lead_to.setting), "E202", (*path, "setting"), parts.route.steps, faults, fact="setting", value=lead_to.setting)
+        _known(
+            str(lead_to.setting),
+            "E202",
+            (*path, "setting"),
+            parts.route.steps,
+            faults,
+            fact="setting",
+            value=lead_to.setting,
+            values=tuple(parts.route.steps),
+        )
     for kind, declared in (("support", settings.supports), ("seminar", settings.seminars), ("course", settings.courses)):
         name = getattr(lead_to, kind)
         if name is not None:

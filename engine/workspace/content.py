@@ -1,6 +1,7 @@
 """The files of a workspace as bytes, and the hash that names them."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,12 @@ def read_content(root: Path) -> dict[str, bytes]:
     found = [path for folder in ("rules", "templates") for path in sorted((root / folder).rglob("*"))]
     tests = root / "rules" / TESTS
     return {relative(path, root): path.read_bytes() for path in found if path.suffix in CONTENT and path.is_file() and tests not in path.parents}
+
+
+def names_in_tests(root: Path) -> frozenset[str]:
+    """Every name that stands in a test below rules/tests."""
+    texts = (path.read_text(encoding="utf-8", errors="replace") for path in sorted((root / "rules" / TESTS).rglob("*.yaml")))
+    return frozenset(name for text in texts for name in re.findall(r"[a-z][a-z0-9-]*", text))
 
 
 def content_hash(root: Path) -> str:

@@ -51,7 +51,7 @@ def _sections(content: Mapping[str, bytes], faults: Faults) -> Sections:
 def _take_sections(tree: Node, file: str, sections: Sections, faults: Faults) -> None:
     entries = tree.entries or {}
     defaults = entries["defaults"].plain() if "defaults" in entries else {}
-    top = WorkspaceFile.model_fields if "banso" in entries else {}
+    top = WorkspaceFile.model_fields if "banso" in entries or len(entries.keys() & WorkspaceFile.model_fields.keys()) > 1 else {}
     for key, node in entries.items():
         if key not in TOP_KEYS and key not in top:
             place = Place(file, *tree.key_places[key])

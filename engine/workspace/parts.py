@@ -29,6 +29,7 @@ class Parts:
     people: Mapping[str, Person]
     channels: frozenset[str]
     prefixes: Mapping[str, str]
+    tested: frozenset[str]  # rules that some test names
 
     def facts_of(self, *kinds: str) -> tuple[str, ...]:
         """The facts whose values are of these kinds."""

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Discriminator, Field, StringConstraints, Tag
 
 from engine.facts.health import Health
 from engine.facts.open_items import Duration
-from engine.facts.spec import EventName, Name, Strict
+from engine.facts.spec import EventName, Name, Strict, form_of
 from engine.rulebook.spec import Date, Holdout
 
 Clock = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -166,7 +166,9 @@ class Segment(Strict):
 
 class Goal(Strict):
     label: str
-    reached_by: Literal["next_step"] | Annotated[list[str], Field(min_length=1)]
+    reached_by: Annotated[
+        Annotated[Literal["next_step"], Tag("<text>")] | Annotated[list[EventName], Field(min_length=1), Tag("<list>")], Discriminator(form_of)
+    ]
 
 
 class GoalsFile(Strict):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import mjml
@@ -10,11 +11,14 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.errors import Place
 from engine.rulebook.plan import Plan
+from engine.workspace.blanks import open_blanks
 from engine.workspace.faults import Faults, nearest
 from engine.workspace.model import MailSource, NoteSource
 
 NOTE_KINDS = ("popup", "call", "crm", "slack")
 BODY = "[[body]]"
+BLOCKS, BLANKS = re.compile(r"\{%.*?%\}", re.DOTALL), re.compile(r"\{\{.*?\}\}", re.DOTALL)
+KEPT = 4096  # texts whose outcome is remembered: a workspace is read again and again, and few of its texts change
 PARTS = ("subject.txt", "body.mjml", "body.txt")
 FILTERS = ("default", "d", "length", "join", "e")
 AS_TYPED = {
@@ -90,17 +94,8 @@ def read_notes(templates: Path, plan: Plan, faults: Faults) -> dict[str, NoteSou
             faults.broken.add(name)
             continue
         notes[name] = NoteSource(name, head[2:].strip(), body.strip() + "\n")
-        _try_note(notes[name], file, plan, faults)
+        _try(Place(file), (notes[name].title, notes[name].text), plan, faults, escaped=False)
     return notes
-
-
-def _try_note(note: NoteSource, file: str, plan: Plan, faults: Faults) -> None:
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
-    try:
-        for text in (note.title, note.text):
-            environment.from_string(text).render(_sample(plan))
-    except Exception as problem:  # noqa: BLE001  # a template may raise anything
-        faults.add("E213", Place(file), problem=f"{type(problem).__name__}: {problem}")
 
 
 def read_mails(templates: Path, plan: Plan, faults: Faults) -> dict[str, MailSource]:
@@ -109,40 +104,73 @@ def read_mails(templates: Path, plan: Plan, faults: Faults) -> dict[str, MailSou
     frames = {suffix: _frame(folder / f"layout{suffix}", faults, templates.parent) for suffix in (".mjml", ".txt")}
     for suffix, frame in frames.items():
         _check(frame, f"templates/mail/layout{suffix}", plan, faults)
-    mails = {}
+    mails, tried = {}, {}
     for path in sorted(each for each in folder.glob("*") if each.is_dir()):
         texts = [_part(path / part, plan, faults, templates.parent) for part in PARTS]
         name = f"mail/{path.name}"
         if None in texts:
             faults.broken.add(name)
         else:
-            subject, mjml, text = (part or "" for part in texts)
-            mails[name] = MailSource(name, subject.strip(), frames[".mjml"].replace(BODY, mjml), frames[".txt"].replace(BODY, text))
-            _try(mails[name], str((path / "body.mjml").relative_to(templates.parent)), plan, faults)
+            subject, body, text = (part or "" for part in texts)
+            mails[name] = MailSource(name, subject.strip(), frames[".mjml"].replace(BODY, body), frames[".txt"].replace(BODY, text))
+            tried[name] = (Place(str((path / "body.mjml").relative_to(templates.parent))), (subject, body, text))
+    if not any(fault.place.file.startswith("templates/") for fault in faults.found):
+        for suffix, frame in frames.items():
+            _try(Place(f"templates/mail/layout{suffix}"), (frame,), plan, faults)
+        for name, (place, parts) in tried.items():
+            _try(place, parts, plan, faults)
+            _lay_out(mails[name], place, plan, faults)
     return mails
 
 
-def _try(mail: MailSource, file: str, plan: Plan, faults: Faults) -> None:
-    """Lay the mail out and fill it in once, so that what can only fail is not left to the morning."""
-    if any(fault.place.file.startswith("templates/") for fault in faults.found):
-        return
+def _try(place: Place, texts: tuple[str, ...], plan: Plan, faults: Faults, *, escaped: bool = True) -> None:
+    """Fill texts in once, so that what can only fail is not left to the morning."""
+    kinds = tuple((name, fact.type.kind) for name, fact in plan.facts.items())
+    problem = next((problem for text in texts if (problem := _filled_in(text, kinds, escaped=escaped)) is not None), None)
+    if problem is not None:
+        faults.add("E213", place, problem=problem)
+
+
+def _lay_out(mail: MailSource, place: Place, plan: Plan, faults: Faults) -> None:
+    """Lay a mail out; where that touched what Jinja2 reads, the whole of it is tried again."""
+    html, problem = _laid_out(mail.mjml)
+    if problem is not None:
+        faults.add("E212", place, problem=problem)
+    elif BLOCKS.findall(html) != BLOCKS.findall(mail.mjml) or not set(BLANKS.findall(html)) <= set(BLANKS.findall(mail.mjml)):
+        _try(place, (html,), plan, faults)
+
+
+@lru_cache(maxsize=KEPT)
+def _laid_out(source: str) -> tuple[str, str | None]:
     try:
-        html = mjml.mjml2html(mail.mjml)
+        return mjml.mjml2html(source), None
     except ValueError as problem:
-        faults.add("E212", Place(file), problem=str(problem))
-        return
-    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
+        return "", str(problem)
+
+
+@lru_cache(maxsize=KEPT)
+def _filled_in(text: str, kinds: tuple[tuple[str, str], ...], *, escaped: bool) -> str | None:
+    """What goes wrong when a text is filled in with a value of the right kind for every name."""
+    environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=escaped)
     try:
-        for text in (mail.subject, mail.text, html):
-            environment.from_string(text).render(_sample(plan))
+        environment.from_string(text).render(_sample(kinds))
     except Exception as problem:  # noqa: BLE001  # a template may raise anything
-        faults.add("E213", Place(file), problem=f"{type(problem).__name__}: {problem}")
+        return f"{type(problem).__name__}: {problem}"
+    return None
 
 
-def _sample(plan: Plan) -> dict[str, object]:
+@lru_cache(maxsize=KEPT)
+def _parsed(text: str) -> nodes.Template | TemplateSyntaxError:
+    try:
+        return ImmutableSandboxedEnvironment().parse(text)
+    except TemplateSyntaxError as error:
+        return error
+
+
+def _sample(kinds: tuple[tuple[str, str], ...]) -> dict[str, object]:
     """A value of the right kind for every name a template may use."""
     samples: dict[str, object] = {"number": 1, "bool": 1, "tags": ["…"]}
-    words = {name: samples.get(fact.type.kind, "…") for name, fact in plan.facts.items()}
+    words = {name: samples.get(kind, "…") for name, kind in kinds}
     objects = {name: dict.fromkeys(parts, "…") for name, parts in OBJECTS.items()}
     return {**words, **objects, "done": ["…"], "addressee": "…"}
 
@@ -166,15 +194,16 @@ def _part(path: Path, plan: Plan, faults: Faults, root: Path) -> str | None:
 
 
 def _check(text: str, file: str, plan: Plan, faults: Faults) -> None:
-    try:
-        tree = ImmutableSandboxedEnvironment().parse(text)
-    except TemplateSyntaxError as error:
-        faults.add("E209", Place(file, error.lineno, 1), problem=error.message or "")
+    tree = _parsed(text)
+    if isinstance(tree, TemplateSyntaxError):
+        faults.add("E209", Place(file, tree.lineno, 1), problem=tree.message or "")
         return
     local = {node.name for loop in tree.find_all(nodes.For) for node in loop.target.find_all(nodes.Name)}
     local |= {loop.target.name for loop in tree.find_all(nodes.For) if isinstance(loop.target, nodes.Name)}
     for code, node, word, known in _wrong(tree, plan, local):
         faults.add(code, _place(file, text, node, word), name=word, near=nearest(word, known), known=known)
+    facts = (node for node in open_blanks(tree) if node.name in plan.facts)
+    faults.blanks[file] = [(node.name, _place(file, text, node, node.name)) for node in facts]
 
 
 def _wrong(tree: nodes.Template, plan: Plan, local: set[str]) -> Iterator[tuple[str, nodes.Node, str, tuple[str, ...]]]:
@@ -212,5 +241,6 @@ def _place(file: str, text: str, node: nodes.Node, word: str) -> Place:
     lines = text.split("\n")
     line = lines[node.lineno - 1] if 0 < node.lineno <= len(lines) else ""
     edge = r"\b" if word.isidentifier() else ""
-    spot = re.search(rf"\{{[{{%](?:(?![%}}]\}}).)*?{edge}({re.escape(word)}){edge}", line) or re.search(f"({re.escape(word)})", line)
+    shown = re.search(rf"\{{\{{ *({re.escape(word)}){edge}", line)  # where it is filled in, before where it is only asked about
+    spot = shown or re.search(rf"\{{[{{%](?:(?![%}}]\}}).)*?{edge}({re.escape(word)}){edge}", line) or re.search(f"({re.escape(word)})", line)
     return Place(file, node.lineno, spot.start(1) + 1 if spot else 1)

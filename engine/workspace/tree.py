@@ -4,18 +4,18 @@ No aliases, anchors, tags, merge keys or duplicate keys: a 306-byte file with al
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import yaml
 
 from engine.errors import Fault, Place
+from engine.workspace.slips import FULL_WIDTH_COLON, Slip, colon_of, slip_of
 
 BYTES_MAX = 1_000_000
 DEPTH_MAX = 32
 NODES_MAX = 100_000
-FULL_WIDTH_COLON = "："
-NO_COLON, RAN_ON = "could not find expected ':'", "mapping values are not allowed here"  # what PyYAML says
+MENDED_MAX = 20
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})\Z")
 
 Plain = None | bool | int | str | list["Plain"] | dict[str, "Plain"]
@@ -49,6 +49,20 @@ class Node:
                 return False
             node = node.entries[str(part)]
         return True
+
+    def at(self, path: Path) -> "Node | None":
+        """The node to which keys and positions lead."""
+        node: Node | None = self
+        for part in path:
+            node = node.child(part) if node is not None else None
+        return node
+
+    def child(self, part: str | int) -> "Node | None":
+        if self.entries is not None:
+            return self.entries.get(str(part))
+        if self.items is not None and isinstance(part, int) and part < len(self.items):
+            return self.items[part]
+        return None
 
     def place_of(self, path: Path, *, of_key: bool = False) -> tuple[int, int]:
         """Line and column of what stands at `path`, or of the nearest node above it that exists."""
@@ -88,49 +102,45 @@ def read_tree(raw: bytes, file: str) -> tuple[Node | None, list[Fault]]:
     text = decoded(raw, file)
     if isinstance(text, Fault):
         return None, [text]
-    reader = _Reader(file)
-    try:
-        return reader.document(yaml.parse(text, Loader=yaml.CSafeLoader)), reader.faults
-    except _Refused as refused:
-        return None, [*reader.faults, refused.fault]
-    except (yaml.YAMLError, yaml.reader.ReaderError):
-        return _read_slowly(text, file)
+    mended: list[Fault] = []
+    while True:
+        tree, faults, slip = _read_text(text, file)
+        if slip is None or slip.mended is None or len(mended) >= MENDED_MAX:
+            return tree, [*mended, *faults, *([slip.fault] if slip else [])]
+        mended.append(slip.fault)
+        lines = text.split("\n")
+        lines[slip.line - 1] = slip.mended
+        text = "\n".join(lines)
 
 
-def _read_slowly(text: str, file: str) -> tuple[Node | None, list[Fault]]:
-    """The parser in Python is ten times slower and says better where a person went wrong; it is asked only when something is."""
-    reader = _Reader(file)
-    try:
-        return reader.document(yaml.parse(text, Loader=yaml.SafeLoader)), reader.faults
-    except _Refused as refused:
-        return None, [*reader.faults, refused.fault]
-    except yaml.MarkedYAMLError as error:
-        return None, [*reader.faults, _syntax_fault(error, file, text)]
-    except yaml.reader.ReaderError as error:
-        line = text[: error.position].count("\n") + 1
-        return None, [Fault("E103", Place(file, line), {"problem": f"character {error.character!r}"})]
+def _read_text(text: str, file: str) -> tuple[Node | None, list[Fault], Slip | None]:
+    """The tree, and the slip at which reading stopped. The parser in Python is ten times slower and says better where; it is asked only then."""
+    for loader in (yaml.CSafeLoader, yaml.SafeLoader):
+        reader = _Reader(file, text.split("\n"))
+        try:
+            return reader.document(yaml.parse(text, Loader=loader)), reader.faults, None
+        except _Refused as refused:
+            return None, [*reader.faults, refused.fault], None
+        except yaml.MarkedYAMLError as error:
+            if loader is yaml.SafeLoader:
+                return None, reader.faults, slip_of(error, text, file)
+        except yaml.reader.ReaderError as error:
+            if loader is yaml.SafeLoader:
+                line = text[: error.position].count("\n") + 1
+                column = error.position - text.rfind("\n", 0, error.position)
+                return None, [Fault("E141", Place(file, line, column), {"sign": f"U+{_code_of(error.character):04X}"})], None
+    return None, [Fault("E144", Place(file))], None  # only the faster parser refused it
 
 
-def _syntax_fault(error: yaml.MarkedYAMLError, file: str, text: str) -> Fault:
-    """The fault where a person would look: at the word that lacks its colon, not at the next one, where the parser gave up."""
-    mark = (error.context_mark if error.problem == NO_COLON else None) or error.problem_mark or error.context_mark
-    line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-    lines = ["", *text.split("\n")]
-    if line < len(lines) and "\t" in lines[line][: column or None]:
-        return Fault("E101", Place(file, line, lines[line].index("\t") + 1))
-    if error.problem == RAN_ON and not re.search(r":(\s|$)|^\s*$", lines[line - 1]):
-        line -= 1
-        column = len(lines[line]) - len(lines[line].lstrip()) + 1
-    if error.problem in {NO_COLON, RAN_ON} and FULL_WIDTH_COLON in lines[line]:
-        return Fault("E102", Place(file, line, lines[line].index(FULL_WIDTH_COLON) + 1))
-    return Fault("E103", Place(file, line, column), {"problem": error.problem or ""})
+def _code_of(character: object) -> int:
+    return ord(character) if isinstance(character, str) else int(str(character))
 
 
 class _Reader:
     """Builds nodes from parser events; keeps going after a fault that does not break the structure."""
 
-    def __init__(self, file: str) -> None:
-        self.file = file
+    def __init__(self, file: str, lines: Sequence[str]) -> None:
+        self.file, self.lines = file, lines
         self.faults: list[Fault] = []
         self.count = 0
 
@@ -150,7 +160,7 @@ class _Reader:
         self._check(event, depth)
         node = Node(*_where(event))
         if isinstance(event, yaml.ScalarEvent):
-            node.value = _scalar(event)
+            node.value = self._scalar(event)
         elif isinstance(event, yaml.SequenceStartEvent):
             node.items = list(self._list(events, depth))
         else:
@@ -167,6 +177,34 @@ class _Reader:
         if tag := getattr(event, "tag", None):
             raise _Refused(Fault("E116", self._place(event), {"tag": tag}))
 
+    def _scalar(self, event: yaml.ScalarEvent) -> Plain:
+        """A value; one that runs on over a line that begins a list item of its own was meant otherwise."""
+        start, end = event.start_mark, event.end_mark
+        if not event.style and start is not None and end is not None and end.line > start.line:
+            for number in range(start.line + 1, min(end.line + 1, len(self.lines))):
+                text = self.lines[number]
+                if text.lstrip().startswith("- "):
+                    raise _Refused(Fault("E139", Place(self.file, number + 1, len(text) - len(text.lstrip()) + 1)))
+        return _scalar(event)
+
+    def _key(self, event: yaml.ScalarEvent, value: Node) -> str:
+        """A key. `{send：mail}` and `{send:mail}` are keys without a value to YAML; they are reported and read as they were meant."""
+        key: str = event.value
+        if event.style:
+            return key
+        if key != key.strip("\u3000"):
+            self.faults.append(Fault("E142", self._place(event)))
+            return key.strip("\u3000")
+        empty = value.value is None and value.items is None and value.entries is None
+        if not empty or (meant := colon_of(key)) is None:
+            return key
+        code, key, rest = meant
+        place = self._place(event)
+        column = place.column + (event.value.index(FULL_WIDTH_COLON) if code == "E102" else 0)
+        self.faults.append(Fault(code, Place(self.file, place.line, column), {"key": key, "near": f"{key}: {rest}"}))
+        value.value = rest[1:-1] if rest[:1] in {'"', "'"} and rest[-1:] == rest[:1] else _typed(rest)
+        return key
+
     def _list(self, events: Iterator[yaml.Event], depth: int) -> Iterator[Node]:
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
             yield self._node(event, events, depth + 1)
@@ -178,7 +216,7 @@ class _Reader:
             if not isinstance(event, yaml.ScalarEvent):
                 self.faults.append(Fault("E117", self._place(event)))
                 continue
-            key = event.value
+            key = self._key(event, value)
             if key in entries:
                 first = node.key_places[key][0]
                 self.faults.append(Fault("E104", self._place(event), {"key": key, "first": f"{self.file}:{first}"}))
@@ -198,8 +236,10 @@ def _where(event: yaml.Event) -> tuple[int, int]:
 
 def _scalar(event: yaml.ScalarEvent) -> Plain:
     text: str = event.value
-    if event.style:  # quoted or a block: text as it stands
-        return text
+    return text if event.style else _typed(text)  # quoted or a block: text as it stands
+
+
+def _typed(text: str) -> Plain:
     if text in {"true", "false"}:
         return text == "true"
     if text in {"", "~", "null"}:

@@ -1,4 +1,4 @@
-"""Single mistakes in the example workspace, each with the code, the place and the nearest name it must earn."""
+"""Single mistakes in a whole workspace, each with the code, the place and the nearest name it must earn."""
 
 import shutil
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from engine.errors import BansoError, Fault
 from engine.messages import LANGUAGES, say_fault
 from engine.workspace.load import load_workspace
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parent / "space"  # a whole workspace that changes only with these tests
 STEP = 37  # bytes between two cuts of a file
 
 
@@ -62,8 +62,8 @@ def shown(fault: Fault) -> str:
 SINGLE = [
     # the form of the file
     ("tab", in_rule("next-setting", "    title", "\ttitle"), "E101 rules/push.yaml:14:1", None),
-    ("full-width colon", in_rule("next-setting", "title: 同じ", "title：同じ"), "E102 rules/push.yaml:14:10", None),
-    ("no space after the colon", in_rule("keep-in-touch", "stage: plan", "stage:plan"), "E103 rules/push.yaml:105:5", None),
+    ("full-width colon", in_rule("next-setting", "title: 同じ", "title：同じ"), "E102 rules/push.yaml:14:10", "title: 同じ工程に5営業日いるお客様へ「次にやること」を1つだけ案内"),
+    ("no space after the colon", in_rule("keep-in-touch", "stage: plan", "stage:plan"), "E103 rules/push.yaml:105:5", "stage: plan"),
     ("key twice", in_rule("next-setting", "    why:", "    title: x\n    why:"), "E104 rules/push.yaml:15:5", None),
     ("rule twice", Mistake(PUSH, "  keep-in-touch:\n", "  first-login: {}\n  keep-in-touch:\n"), "E104 rules/push.yaml:102:3", None),
     ("section in two files", Mistake(GOALS, "goals:", "order: {push: []}\ngoals:"), "E104 rules/order.yaml:1:1", None),
@@ -94,11 +94,11 @@ SINGLE = [
     ("unknown step done", in_rule("readiness", "excludes: flow_designed", "excludes: flow_design"), "E202 rules/push.yaml:38:70", "flow_designed"),
     ("unknown value", Mistake(FACTS, "recruit_kind: new_grad}], then", "recruit_kind: newgrad}], then"), "E203 rules/facts.yaml:24:32", "new_grad"),
     ("unknown segment", in_rule("restart-by-will", "segment: back_to_old", "segment: back_to_new"), "E206 rules/push.yaml:87:22", "back_to_old"),
-    ("a number with its unit", in_rule("support-guide", "stalled_days: {at_least: 2}", "stalled_days: {at_least: 2日}"), "E301 rules/push.yaml:47:65", None),
-    ("a full-width digit", in_rule("support-guide", "stalled_days: {at_least: 2}", "stalled_days: {at_least: ２}"), "E301 rules/push.yaml:47:65", None),
+    ("a number with its unit", in_rule("support-guide", "stalled_days: {at_least: 2}", "stalled_days: {at_least: 2日}"), "E301 rules/push.yaml:47:65", "at_least: 2"),
+    ("a full-width digit", in_rule("support-guide", "stalled_days: {at_least: 2}", "stalled_days: {at_least: ２}"), "E301 rules/push.yaml:47:65", "at_least: 2"),
     ("range the wrong way", in_rule("readiness", "[3, 20]", "[20, 3]"), "E302 rules/push.yaml:38:41", None),
     ("range with one end", in_rule("readiness", "[3, 20]", "[3]"), "E307 rules/push.yaml:38:41", None),
-    ("a date compared", in_rule("readiness", "days_to_guidance: {between: [3, 20]}", "guidance_start: {at_most: 2026-04-01}"), "E303 rules/push.yaml:38:30", None),
+    ("a date compared", in_rule("readiness", "days_to_guidance: {between: [3, 20]}", "guidance_start: {at_most: 2026-04-01}"), "E303 rules/push.yaml:38:30", "days_to_guidance"),
     ("known needs true or false", in_rule("readiness", "days_to_guidance: {between: [3, 20]}", "guidance_start: {known: yes}"), "E308 rules/push.yaml:38:37", None),
     # names across files
     ("unknown template", in_rule("readiness", "mail/readiness", "mail/readines"), "E204 rules/push.yaml:40:47", "mail/readiness"),
@@ -121,8 +121,8 @@ SINGLE = [
     ("step after no step", Mistake(ROUTE, "after: [first_login]", "after: [firstlogin]"), "E202 rules/route.yaml:8:56", "first_login"),
     ("facts in a circle", Mistake(FACTS, "{recruit_kind: new_grad}], then", "{main_will: briefing}], then"), "E405 rules/facts.yaml:34:5", None),
     # numbers and forms
-    ("window of no day", Mistake(FACTS, "setting_error, within_days: 7", "setting_error, within_days: 0"), "E304 rules/facts.yaml:12:90", None),
-    ("window of two years", Mistake(FACTS, "setting_error, within_days: 7", "setting_error, within_days: 730"), "E304 rules/facts.yaml:12:90", None),
+    ("window of no day", Mistake(FACTS, "setting_error, within_days: 7", "setting_error, within_days: 0"), "E304 rules/facts.yaml:12:90", "within_days: 1"),
+    ("window of two years", Mistake(FACTS, "setting_error, within_days: 7", "setting_error, within_days: 730"), "E304 rules/facts.yaml:12:90", "within_days: 365"),
     ("again inside the window", in_rule("support-guide", "after_days: 14", "after_days: 2"), "E305 rules/push.yaml:51:25", None),
     ("table without else", Mistake(FACTS, "      - {else: not_planned}\n", ""), "E306 rules/facts.yaml:21:5", None),
     ("number in words", in_rule("support-guide", "after_days: 14", "after_days: 二週間"), "E301 rules/push.yaml:51:25", None),

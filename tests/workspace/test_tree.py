@@ -96,17 +96,39 @@ def test_keys_are_always_text() -> None:
         pytest.param("a:\n  stage: share\n  title：次の設定\n", "E102", 3, 8, id="full-width colon after a good line"),
         pytest.param("a:\n  title: x\n  stage:share\n  owner: y\n", "E103", 3, 3, id="no space after the colon"),
         pytest.param("a:\n  stage:share\n  owner: y\n", "E103", 2, 3, id="no space after the colon, in the first line"),
-        pytest.param("a: [1, 2\nb: 3\n", "E103", 2, 2, id="a bracket that is not closed"),
-        pytest.param("a: 'x\n", "E103", 2, 1, id="a quote that is not closed"),
-        pytest.param("a: @x\n", "E103", 1, 4, id="a character that may not begin a text"),
-        pytest.param("a: b: c\n", "E103", 1, 5, id="two colons in a line"),
-        pytest.param("a: x\x00y\n", "E103", 1, 0, id="a NUL"),
-        pytest.param("日本: \x07\n", "E103", 1, 0, id="a bell"),
+        pytest.param("a: [1, 2\nb: 3\n", "E137", 1, 4, id="a bracket that is not closed"),
+        pytest.param("a: 'x\nb: y\n", "E138", 1, 4, id="a quote that is not closed"),
+        pytest.param("a: @x\n", "E143", 1, 4, id="a character that may not begin a text"),
+        pytest.param("a: b: c\n", "E140", 1, 5, id="two colons in a line"),
+        pytest.param("a: x\x00y\n", "E141", 1, 5, id="a NUL"),
+        pytest.param("日本: \x07\n", "E141", 1, 5, id="a bell"),
+        pytest.param("a: {b：1, c: 2}\n", "E102", 1, 6, id="full-width colon inside braces"),
+        pytest.param("a: {b:x, c: 2}\n", "E103", 1, 5, id="no space after the colon inside braces"),
+        pytest.param("a: {b: 1 c: 2}\n", "E137", 1, 11, id="a comma that is missing"),
+        pytest.param("a: [{b: 1}, {c: 2]\nd: 1\n", "E137", 1, 18, id="a brace that is not closed inside brackets"),
+        pytest.param("a:\n  b: 1\n   c: 2\n", "E139", 3, 4, id="a line that is indented too far"),
+        pytest.param("a:\n  b: {x: 1}\n c: 2\n", "E139", 3, 2, id="a line that is indented too little"),
+        pytest.param("a:\n  - x\n   - y\n", "E139", 3, 4, id="a list item that is indented too far"),
+        pytest.param("a:\n  b: 1\n　c: 2\n", "E142", 3, 1, id="a full-width space for indentation"),
+        pytest.param("a:\n  　c: 2\n", "E142", 2, 3, id="a full-width space after others"),
+        pytest.param("a:\n  title 次の設定\n  b: 1\n", "E145", 2, 3, id="a line without a colon"),
+        pytest.param("a: {b: 1｝\nc: 2\n", "E146", 1, 9, id="a full-width bracket"),
     ],
 )
 def test_what_is_refused_and_where(text: str, code: str, line: int, column: int) -> None:
     fault = only_fault(text)
     assert (fault.code, fault.place) == (code, Place("rules/x.yaml", line, column))
+
+
+def test_what_was_clearly_meant_is_mended_so_that_the_rest_is_read() -> None:
+    tree, faults = read("a:\n  title：次の設定\n  stage:share\n  do: {send：mail, from:desk}\n  b: 1\n  b: 2\n")
+    assert sorted((fault.code, fault.place.line) for fault in faults) == [("E102", 2), ("E102", 4), ("E103", 3), ("E103", 4), ("E104", 6)]
+    assert tree is not None
+    assert tree.plain() == {"a": {"title": "次の設定", "stage": "share", "do": {"send": "mail", "from": "desk"}, "b": 1}}
+
+
+def test_a_fault_shows_the_line_as_it_was_meant() -> None:
+    assert only_fault("a:\n  stage:share\n  b: 1\n").values == {"key": "stage", "near": "stage: share"}
 
 
 def test_a_key_twice_names_where_it_stood_first() -> None:
