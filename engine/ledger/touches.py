@@ -149,10 +149,10 @@ def made_in_slot(connection: Connection, slot: str) -> dict[str, int]:
     return _counted(connection, select(touches.c.rule, func.count()).where(made).group_by(touches.c.rule))
 
 
-def made_by_night(connection: Connection, rule: str, job: str, since: str, before: str) -> dict[str, int]:
-    """Date → touches of the rule that the night made, for each finished night from `since` until before `before`; nights without any too."""
+def made_by_night(connection: Connection, rules: Sequence[str], job: str, since: str, before: str) -> dict[str, int]:
+    """Date → touches of these rules that the night made, for each finished night from `since` until before `before`; nights without any too."""
     nights = select(slots.c.slot).where(slots.c.job == job, slots.c.slot >= since, slots.c.slot < before, slots.c.finished_at.is_not(None))
-    made = and_(touches.c.rule == rule, touches.c.slot >= f"{job}/{since}", touches.c.slot < f"{job}/{before}", touches.c.state != State.WITHHELD)
+    made = and_(touches.c.rule.in_(rules), touches.c.slot >= f"{job}/{since}", touches.c.slot < f"{job}/{before}", touches.c.state != State.WITHHELD)
     counted = _counted(connection, select(touches.c.slot, func.count()).where(made).group_by(touches.c.slot))
     return {night: counted.get(f"{job}/{night}", 0) for night in connection.scalars(nights)}
 

@@ -31,7 +31,7 @@ from engine.touches.touch import State, Touch
 from engine.workspace.model import Workspace
 
 MAKES_A_TOUCH = frozenset({"won", "withheld"})
-BRAKE_DAYS, FEW_NIGHTS = 30, 7
+BRAKE_DAYS, BRAKE_LOOKS_BACK, FEW_NIGHTS = 30, 28, 7
 JOB = "nightly"
 LAKE_HELD = "E621"
 
@@ -183,15 +183,17 @@ def brake(system: System, workspace: Workspace, slot: Slot) -> list[str]:
 
 
 def usual_night(connection: Connection, workspace: Workspace, rule: str, slot: Slot) -> int:
-    """The median of the last four weeks' nights of the same kind of day; with fewer than seven, the count confirmed at its approval."""
+    """The median of the nights since its approval, within four weeks and after the same kind of day; in its first week the count confirmed then."""
     day = workspace.zone.day(slot.instant)
-    nights = ledger_touches.made_by_night(connection, rule, JOB, date_of_day(day - 28).isoformat(), slot.slot)
+    confirmed = next(iter(approvals.approvals_of(connection, rule)), None)
+    since = max(day - BRAKE_LOOKS_BACK, workspace.zone.day(confirmed["at"]) + 1) if confirmed else day - BRAKE_LOOKS_BACK
+    ids = [rule, *workspace.rules[rule].was] if rule in workspace.rules else [rule]
+    nights = ledger_touches.made_by_night(connection, ids, JOB, date_of_day(since).isoformat(), slot.slot)
+    if len(nights) < FEW_NIGHTS:
+        return int(confirmed["accounts"]) if confirmed else max(nights.values(), default=0)
     after_closure = not workspace.business.is_open(day - 1)
     alike = [number for date, number in nights.items() if (not workspace.business.is_open(day_of_text(date) - 1)) == after_closure]
-    if len(nights) < FEW_NIGHTS:
-        confirmed = approvals.approvals_of(connection, rule)
-        return int(confirmed[0]["accounts"]) if confirmed else max(nights.values(), default=0)
-    return round(median(alike)) if alike else 0
+    return round(median(alike or nights.values()))
 
 
 def decision_row(decision: Decision, standing: Standing, slot: str, touch: Touch | None) -> dict[str, object]:

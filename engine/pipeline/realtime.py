@@ -26,7 +26,7 @@ from engine.rulebook.actions import Popup
 from engine.rulebook.spec import RuleSpec
 from engine.rulebook.triggers import triggered
 from engine.touches.plan import Occasion, plan_touch
-from engine.touches.touch import Touch
+from engine.touches.touch import State, Touch
 from engine.workspace.model import Workspace
 
 DUES_AT_ONCE = 500
@@ -34,7 +34,7 @@ DUES_AT_ONCE = 500
 
 @dataclass(frozen=True)
 class Reaction:
-    """What one record led to: each judged rule's fate, the touches made, and the rules that will be judged later."""
+    """What one record led to: each judged rule's fate, the touches to be delivered, and the rules that will be judged later."""
 
     account_id: str
     decisions: Sequence[Decision]
@@ -43,11 +43,12 @@ class Reaction:
 
 
 def on_event(system: System, record: Record) -> Reaction:
-    """Take a record into the log and answer it. A record that came before changes nothing and is answered as before: with nothing new."""
+    """Take a record into the log and answer it. A record that came before changes nothing and is answered with nothing."""
     workspace, now = system.workspace, system.clock.now()
     waiting = list(triggered(workspace, record.event, json.loads(record.properties) if record.properties else {}))
     with system.ledger.write() as connection:
-        ledger_records.append_tail(connection, [record], now)
+        if not ledger_records.append_tail(connection, [record], now):
+            return Reaction(record.account_id, [], [])
         later = [due_of(rule_id, trigger.after, record) for rule_id, trigger in waiting if trigger.after]
         ledger_dues.add_dues(connection, later)
     at_once = list(dict.fromkeys(rule_id for rule_id, trigger in waiting if not trigger.after))
@@ -60,8 +61,8 @@ def judge_dues(system: System) -> int:
     with system.ledger.read() as connection:
         waiting = ledger_dues.waiting(connection, system.clock.now(), DUES_AT_ONCE)
     for due in waiting:
-        known = due.rule in system.workspace.rules
-        _react(system, due.account_id, [due.rule] if known else [], f"due/{due.id}", due.contact_id)
+        rules = [rule_id for rule_id, rule in system.workspace.rules.items() if due.rule in {rule_id, *rule.was}]
+        _react(system, due.account_id, rules[:1], f"due/{due.id}", due.contact_id)
         with system.ledger.write() as connection:
             ledger_dues.done(connection, due.id, system.clock.now())
     return len(waiting)
@@ -92,7 +93,7 @@ def _react(system: System, account: str, rules: Sequence[str], slot: str, contac
         ]
         decisions = decide(candidates, standing, read_stock(connection, workspace, instant))
         touches = _kept(connection, decisions, standing, Occasion(slot, judged.arrival, dump(judged.fold)))
-    return Reaction(account, decisions, touches)
+    return Reaction(account, decisions, [touch for touch in touches if touch.state is State.PENDING])
 
 
 def _standing(connection: Connection, workspace: Workspace, judged: Judged, contact: str | None, instant: int) -> Standing:
