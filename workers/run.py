@@ -13,10 +13,10 @@ from celery.exceptions import SecurityWarning
 from kombu.exceptions import OperationalError
 
 from engine.ledger.open import StoreError
-from engine.pipeline.dispatch import Worker
 from engine.pipeline.ops import open_work, sign_of_life
 from engine.pipeline.sweep import sweep
 from engine.pipeline.system import System
+from engine.pipeline.worker import Worker
 from workers.app import make_app, ring
 from workers.tasks import register
 

@@ -46,8 +46,9 @@ def suppress(connection: Connection, address: str, kind: str, reason: str, now: 
     connection.execute(statement.on_conflict_do_update(index_elements=["address", "kind"], set_=change))
 
 
-def lift_suppression(connection: Connection, address: str, now: int) -> int:
-    here = (suppressions.c.address == address.lower(), suppressions.c.lifted_at.is_(None))
+def lift_suppression(connection: Connection, address: str, kind: str, now: int) -> int:
+    """Lifting a bounce leaves a wish not to be written to in force, and the other way round. Returns how many were lifted."""
+    here = (suppressions.c.address == address.lower(), suppressions.c.kind == kind, suppressions.c.lifted_at.is_(None))
     return connection.execute(update(suppressions).where(*here).values(lifted_at=now)).rowcount
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from engine.pipeline import matched
-from engine.pipeline import ops
+from engine.pipeline import matched, ops
 from engine.pipeline.explain import explain
 from engine.pipeline.nightly import nightly
 from engine.pipeline.plan import plan

@@ -71,7 +71,7 @@ def test_what_a_worker_died_with_while_sending_is_shown_and_never_sent_again(sto
         assert ledger_touches.begin_sending(connection, touch, "dead", now, now + 60 * SECOND, b"letter")
     story.dispatch("2026-04-07 09:02")
     story.dispatch("2026-04-08 09:00")
-    assert (story.states(), inbox.mails) == ([("next-setting", "unknown", "worker died while sending")], [])
+    assert (story.states(), inbox.mails) == ([("next-setting", "unknown", "worker_died")], [])
     levels = {check.name: check.level for check in ops.doctor(story.system, (3, 14, 3))}
     assert (levels["books"], levels["unknown"]) == ("ok", "warn")
 
