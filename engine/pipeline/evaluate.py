@@ -83,5 +83,5 @@ def judge_one(system: System, account: str, instant: int, *, exact: bool = False
     """One account at an instant, from its bucket and its tail rows only; `exact` where a touch is to keep the fold."""
     workspace = system.workspace
     stale = stale_at(system, workspace, instant)
-    with system.records([bucket_of(account)], [account], exact=exact) as records:
+    with system.records([bucket_of(account)], [account], exact=exact, declared=workspace) as records:
         return judge_accounts(system, workspace, records, [account], instant, stale)[account], workspace, stale

@@ -59,7 +59,7 @@ def nightly(system: System, instant: int, progress: Progress) -> Night:
         return _night(slot, slot.summary or {}, already_done=True, touches=())
     stale = stale_at(system, workspace, slot.instant)
     made: list[str] = []
-    with system.records(exact=True) as records:
+    with system.records(exact=True, declared=workspace) as records:
         run = Run(system, slot, ask(workspace, records, slot.instant, stale), stale)
         counted, granted, done = run.asked.counted(), run.granted(), 0
         for batch in run.asked.batches():

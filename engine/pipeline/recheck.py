@@ -69,7 +69,7 @@ def _folds(system: System, workspace: Workspace, wave: Sequence[Touch], now: int
                 folds[touch.id] = fold
     if anew:
         accounts = sorted({touch.account_id for touch in anew})
-        with system.records(sorted({bucket_of(account) for account in accounts}), accounts) as records:
+        with system.records(sorted({bucket_of(account) for account in accounts}), accounts, declared=workspace) as records:
             found = read_accounts(records.duck, accounts)
         folds.update({touch.id: fold_records(found[touch.account_id], now, needs, workspace.zone) for touch in anew})
     return folds
