@@ -110,14 +110,16 @@ def trial_place(rule_id: str) -> str:
 class Granted:
     """What was given out before, in the order that scarce things ask for; the same account and rule get the same answer.
 
-    Who did not ask then, because a gate stopped him that has opened since, comes too late.
+    `closed`: everybody was asked; who did not want then, because a gate stopped him that has opened since, comes too late. Else scarce
+    things are not judged.
     """
 
     given: Mapping[tuple[str, str], Allotment]
+    closed: bool = False
 
     def allot(self, candidate: Candidate, standing: Standing) -> Allotment:
         found = self.given.get((standing.account_id, candidate.rule_id))
-        if found is not None or not is_scarce(candidate.rule, standing.workspace):
+        if found is not None or not self.closed or not is_scarce(candidate.rule, standing.workspace):
             return found or Allotment()
         lead_to = candidate.rule.do.leads
         if lead_to is not None and lead_to.place is not None:
