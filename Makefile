@@ -31,6 +31,9 @@ up: $(BIN)/banso ## Run worker, scheduler and web on the embedded default
 test: $(VENV)/.dev ## Run the whole test suite
 	@BANSO_YAMMER_DATA=$(YAMMER_DATA) $(BIN)/python -m pytest -n 2
 
+test-editor: $(VENV)/.dev ## Hold the editor schemas against a real YAML language server (needs node and npm; fetches a package)
+	@$(BIN)/python -m tests.editor
+
 check: $(VENV)/.dev ## What CI runs: format, lint, types, import contracts, rules, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -55,4 +58,4 @@ lock: ## Make the lock files anew (needs uv)
 clean: ## Remove the virtual environment and state
 	rm -rf $(VENV) .banso examples/*/.banso build *.egg-info
 
-.PHONY: help demo up test check fix bench lock clean
+.PHONY: help demo up test test-editor check fix bench lock clean

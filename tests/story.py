@@ -13,12 +13,13 @@ from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.records import LoadRow
 from engine.pipeline import ops
-from engine.pipeline.dispatch import Worker, dispatch
+from engine.pipeline.dispatch import dispatch
 from engine.pipeline.evaluate import judge_one
 from engine.pipeline.nightly import Night, nightly
 from engine.pipeline.realtime import Reaction, on_event
 from engine.pipeline.sweep import sweep
 from engine.pipeline.system import System
+from engine.pipeline.worker import Worker
 from engine.records.record import Record
 from engine.records.values import normalise
 from engine.rulebook.python import Known

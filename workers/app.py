@@ -5,8 +5,10 @@ from typing import Any
 
 from celery import Celery
 
+from engine.calendar import SECOND
 from engine.channels import DISPATCHED
 from engine.config import Config
+from engine.pipeline.sweep import RING_AGAIN
 
 POLLING_SECONDS = 0.01  # of the broker without a server; its default of a second makes 10 messages a second
 
@@ -40,7 +42,6 @@ SETTINGS: dict[str, Any] = {
     "task_serializer": "json",
     "accept_content": ["json"],
     "timezone": "UTC",
-    "task_routes": {"dispatch": {"queue": "mail"}},
     "task_default_queue": "mail",
 }
 
@@ -59,5 +60,5 @@ def make_app(config: Config) -> Celery:
 
 
 def ring(app: Celery, channel: str, ids: list[str]) -> None:
-    """Ask a worker of the channel to look at these touches."""
-    app.send_task("dispatch", args=[ids], queue=channel)
+    """Ask a worker of the channel to look at these touches, soon: the sweep rings again, so an old message only costs a look."""
+    app.send_task("dispatch", args=[ids], queue=channel, expires=RING_AGAIN // SECOND)

@@ -13,10 +13,10 @@ from celery.exceptions import SecurityWarning
 from kombu.exceptions import OperationalError
 
 from engine.ledger.open import StoreError
-from engine.pipeline.dispatch import Worker
 from engine.pipeline.ops import open_work, sign_of_life
 from engine.pipeline.sweep import sweep
 from engine.pipeline.system import System
+from engine.pipeline.worker import Worker
 from workers.app import make_app, ring
 from workers.tasks import register
 
@@ -72,10 +72,13 @@ def _sweep_on(system: System, app: Celery, name: str, stop: Event, *, until_idle
 
 
 def sweep_once(system: System, app: Celery) -> bool:
-    """One sweep; a broker that is away only delays. Returns whether anything was moved."""
+    """One sweep; a broker or a ledger that is away only delays. Returns whether anything was moved."""
     try:
         found = sweep(system, lambda channel, ids: ring(app, channel, ids))
     except (OperationalError, OSError) as problem:
         log.warning("broker away, sweeping goes on: %s", problem)
+        return True
+    except StoreError as problem:  # the next round tries again; the store is what must come back, not this loop
+        log.warning("ledger away, sweeping goes on: %s", problem)
         return True
     return bool(found.rung or found.released or found.unknown or found.expired)

@@ -11,6 +11,7 @@ from celery import Celery
 from engine.calendar import moment_of
 from engine.clock import SystemClock
 from engine.errors import BansoError
+from engine.ledger.open import StoreError
 from engine.pipeline.nightly import nightly
 from engine.pipeline.ops import sign_of_life
 from engine.pipeline.slots import due_night
@@ -48,5 +49,5 @@ def tick(system: System, app: Celery) -> None:
             night = nightly(system, instant, lambda *_: None)
             sweep_once(system, app)
             log.info("night %s: %s matched, %s touches", night.slot, night.matched, night.won)
-    except BansoError:
+    except (BansoError, StoreError):
         log.exception("night not run")

@@ -2,7 +2,8 @@
 
 from celery import Celery
 
-from engine.pipeline.dispatch import Worker, dispatch
+from engine.pipeline.dispatch import dispatch
+from engine.pipeline.worker import Worker
 
 
 def register(app: Celery, worker: Worker) -> None:

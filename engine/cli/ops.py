@@ -12,9 +12,12 @@ from engine.errors import refuse
 from engine.messages import Language, say
 from engine.pipeline import ops as work
 from engine.pipeline.ops import Check, Status
+from engine.touches.delivery import DeliveryReason
 from engine.workspace.model import Workspace
 
 SCOPES = ("all", "channel", "rule", "account")
+KINDS = ("opted_out", "bounced")
+WITH_YEAR = "%Y-%m-%d %H:%M"
 LEVELS = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "bad": "[red]✗[/red]"}
 
 
@@ -46,6 +49,8 @@ def _print_status(found: Status, workspace: Workspace, language: Language) -> No
     touches.add_column(say(language, "status.number"), justify="right")
     for state, number in sorted(found.states.items()):
         touches.add_row(say(language, f"state.{state}"), f"{number:,}")
+        for reason, of_it in sorted(found.reasons.get(state, {}).items()):
+            touches.add_row(f"  {touch_reason_in_words(reason, language)}", f"{of_it:,}", style="dim")
     out.print(touches)
     out.print(say(language, "status.due", due=found.due, next=shown(found.next_due, workspace), workers=len(found.workers)))
     sources = Table(title=say(language, "status.sources"), title_justify="left")
@@ -58,8 +63,16 @@ def _print_status(found: Status, workspace: Workspace, language: Language) -> No
     out.print(sources)
     for each in found.pauses:
         out.print(
-            say(language, "status.pause", scope=each.scope, name=each.name, reason=each.reason, until=shown(each.until, workspace)), style="yellow"
+            say(language, "status.pause", scope=each.scope, name=each.name, reason=each.reason, until=shown(each.until, workspace, WITH_YEAR)),
+            style="yellow",
         )
+
+
+def touch_reason_in_words(reason: str, language: Language) -> str:
+    """Why a touch waits or ended: a gate's word, or one of the delivery's."""
+    if reason in set(DeliveryReason):
+        return say(language, f"delivery.{reason}")
+    return say(language, f"reason.{reason}", detail="").strip()
 
 
 Scope = Annotated[str, typer.Argument(help="all, channel, rule or account.")]
@@ -81,7 +94,7 @@ def pause(
     with door.system(at) as system:
         ends = parse_instant(until, system.workspace, "--until")
         work.pause(system, Pause(scope, name, reason, ends), by)  # type: ignore[arg-type]  # checked above
-        out.print(say(door.language(system), "ops.paused", scope=scope, name=name, until=shown(ends, system.workspace)))
+        out.print(say(door.language(system), "ops.paused", scope=scope, name=name, until=shown(ends, system.workspace, WITH_YEAR)))
 
 
 def resume(context: typer.Context, scope: Scope, name: Named = "", at: At = None) -> None:
@@ -108,30 +121,33 @@ def settle(
         raise typer.BadParameter("sent or not-sent", param_hint="OUTCOME")
     door: Door = context.obj
     with door.system(at) as system:
-        if not work.settle(system, touch, was_sent=outcome == "sent"):
+        state = work.settle(system, touch, was_sent=outcome == "sent")
+        if state is None:
             raise refuse("E644", touch, name=touch)
-        out.print(say(door.language(system), "ops.settled", touch=touch, outcome=outcome))
+        out.print(say(door.language(system), f"settled.{state}", touch=touch))
 
 
 def suppress(
     context: typer.Context,
     address: Annotated[str, typer.Argument(help="The e-mail address.")],
-    kind: Annotated[str, typer.Option(help="opted_out or bounced.")] = "opted_out",
+    kind: Annotated[str | None, typer.Option(help="opted_out (the default) or bounced; to lift, say which.")] = None,
     reason: Annotated[str, typer.Option(help="Where the wish or the bounce came from.")] = "by hand",
     lift: Annotated[bool, typer.Option("--lift", help="Allow the address again.")] = False,
     at: At = None,
 ) -> None:
     """Never mail an address again, from this moment on, across all rules."""
-    if kind not in {"opted_out", "bounced"}:
-        raise typer.BadParameter("opted_out or bounced", param_hint="--kind")
+    if kind not in KINDS and (kind is not None or lift):
+        raise typer.BadParameter(" | ".join(KINDS), param_hint="--kind")
     door: Door = context.obj
     with door.system(at) as system:
+        language = door.language(system)
         if lift:
-            number = work.unsuppress(system, address)
-            out.print(say(door.language(system), "ops.unsuppressed", address=address, number=number))
+            assert kind is not None  # checked above
+            number = work.unsuppress(system, address, kind)
+            out.print(say(language, "ops.unsuppressed", address=address, number=number, kind=say(language, f"reason.{kind}")))
         else:
-            work.suppress(system, address, kind, reason)
-            out.print(say(door.language(system), "ops.suppressed", address=address, kind=kind))
+            kept = work.suppress(system, address, kind or KINDS[0], reason)
+            out.print(say(language, "ops.suppressed", address=kept, kind=say(language, f"reason.{kind or KINDS[0]}")))
 
 
 def doctor(

@@ -25,8 +25,9 @@ class Pause:
 
 @dataclass(frozen=True)
 class PastTouch:
-    """A touch that counts: live (pending to unknown), sent, or withheld for comparison, which counts for `again` alone.
+    """A touch that counts: live (pending to unknown) or sent. One that never reached the customer counts for `again` alone.
 
+    `is_withheld`: it was kept back for comparison, or the receiver refused it.
     `day`: the local day it was begun, or is meant to. A task holds the lanes in `hold` until `hold_until`, a local day, or its outcome.
     """
 
@@ -43,6 +44,7 @@ class PastTouch:
     is_withheld: bool = False
     hold: tuple[Lane, ...] = ()
     hold_until: int | None = None
+    ordinal: int = 1
 
 
 @dataclass(frozen=True)
@@ -109,4 +111,5 @@ class Candidate:
         return [each for each in self.earlier(standing) if each.per_value == self.per_value]
 
     def ordinal(self, standing: Standing) -> int:
-        return len(self.same_key(standing)) + 1
+        """One more than the highest there is: a touch that was dropped in between leaves a gap, and no two share a number."""
+        return max((each.ordinal for each in self.same_key(standing)), default=0) + 1

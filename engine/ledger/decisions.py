@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, text, update
+from sqlalchemy import Connection, RowMapping, func, select, update
 
-from engine.ledger.instants import fix_instant, insert
+from engine.ledger.instants import fix_instant, hold_advisory, insert
 from engine.ledger.tables import decisions, rule_sets, slots
 
 DECIDE_LOCK = 0x62616E75  # the advisory lock of deciders on PostgreSQL; on SQLite the write lock does
@@ -83,8 +83,7 @@ def add_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> 
 
 def one_decider(connection: Connection) -> None:
     """Until this transaction ends nobody else decides: what gates read must not change between their questions."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": DECIDE_LOCK})
+    hold_advisory(connection, DECIDE_LOCK, shared=False)
 
 
 def decided_accounts(connection: Connection, slot: str, accounts: Iterable[str]) -> set[str]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, RowMapping, case, select, text, update
+from sqlalchemy import Connection, RowMapping, case, select, update
 
 from engine.decision.standing import Pause
-from engine.ledger.instants import insert
+from engine.ledger.instants import hold_advisory, insert
 from engine.ledger.tables import pauses, suppressions, workers
 
 HOLD_LOCK = 0x62616E76  # the advisory lock of senders and of those who stop them, on PostgreSQL
@@ -13,9 +13,7 @@ HOLD_LOCK = 0x62616E76  # the advisory lock of senders and of those who stop the
 
 def hold_still(connection: Connection, *, alone: bool) -> None:
     """Senders share this lock while they ask and commit `sending`; who stops them takes it alone, so nobody slips between."""
-    if connection.dialect.name == "postgresql":
-        kind = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
-        connection.execute(text(f"SELECT {kind}(:lock)"), {"lock": HOLD_LOCK})
+    hold_advisory(connection, HOLD_LOCK, shared=not alone)
 
 
 def add_pause(connection: Connection, pause: Pause, by: str, now: int) -> None:
@@ -46,8 +44,9 @@ def suppress(connection: Connection, address: str, kind: str, reason: str, now: 
     connection.execute(statement.on_conflict_do_update(index_elements=["address", "kind"], set_=change))
 
 
-def lift_suppression(connection: Connection, address: str, now: int) -> int:
-    here = (suppressions.c.address == address.lower(), suppressions.c.lifted_at.is_(None))
+def lift_suppression(connection: Connection, address: str, kind: str, now: int) -> int:
+    """Lifting a bounce leaves a wish not to be written to in force, and the other way round. Returns how many were lifted."""
+    here = (suppressions.c.address == address.lower(), suppressions.c.kind == kind, suppressions.c.lifted_at.is_(None))
     return connection.execute(update(suppressions).where(*here).values(lifted_at=now)).rowcount
 
 

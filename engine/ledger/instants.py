@@ -16,6 +16,7 @@ from engine.ledger.tables import marks, tail
 
 ACCEPT_LOCK = 0x62616E73  # "bans": the advisory lock's number on PostgreSQL
 FIXED = "fixed"
+QUEUE_SECONDS = 300
 
 
 def insert(connection: Connection, table: Table) -> Insert:
@@ -27,15 +28,30 @@ def insert(connection: Connection, table: Table) -> Insert:
 
 def accept_instant(connection: Connection, now: int) -> int:
     """The `known_at` of records accepted in this transaction: now, but after every run that was already fixed."""
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": ACCEPT_LOCK})
+    beside_acceptors(connection)
     return max(now, _fixed(connection) + 1)
 
 
+def beside_acceptors(connection: Connection) -> None:
+    """For whoever adds records or moves them: until this transaction ends no run fixes its instant or takes its snapshot."""
+    hold_advisory(connection, ACCEPT_LOCK, shared=True)
+
+
 def shut_out_acceptors(connection: Connection) -> None:
-    """Until this transaction ends nobody accepts: every record with a smaller tail id is there, and none is under way."""
+    """Until this transaction ends nobody accepts or moves records: every one with a smaller tail id is there, and none is under way."""
+    hold_advisory(connection, ACCEPT_LOCK, shared=False)
+
+
+def hold_advisory(connection: Connection, lock: int, *, shared: bool) -> None:
+    """Hold one of our numbered locks to the end of the transaction; on SQLite the write lock is that lock.
+
+    The waits here are queues, as a load may hold the lock for many seconds: longer ones than for rows are no sign of a fault.
+    """
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ACCEPT_LOCK})
+        connection.execute(text(f"SET LOCAL lock_timeout = '{QUEUE_SECONDS}s'"))
+        connection.execute(text(f"SET LOCAL statement_timeout = '{2 * QUEUE_SECONDS}s'"))
+        kind = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        connection.execute(text(f"SELECT {kind}(:lock)"), {"lock": lock})
 
 
 def fix_instant(connection: Connection, instant: int) -> int:

@@ -1,17 +1,21 @@
 """Touches and their states. Each change of state is one statement that names the state it comes from, so that nobody overtakes another."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, or_, select, update
 
+from engine.decision.gates import EXPIRED
 from engine.ledger.instants import insert
 from engine.ledger.tables import decisions, messages, slots, touches
+from engine.touches.delivery import DeliveryReason
 from engine.touches.touch import COUNTED, LIVE, State, Touch
 
 COLUMNS = tuple(Touch.__dataclass_fields__)
+RELEASED = {"owner": None, "leased_until": None, "rung_at": None}
+AT_ONCE = 10_000  # rows that one sweep ends or frees; the next takes the rest
 
 
 def add_touches(connection: Connection, new: Iterable[Touch]) -> None:
@@ -34,8 +38,12 @@ def touches_of(connection: Connection, accounts: Sequence[str], *, until: int | 
 
 
 def counted_touches(connection: Connection, accounts: Sequence[str]) -> dict[str, list[Touch]]:
-    """Live and sent touches by account: those that count for `again` and windows."""
-    wanted = select(touches).where(touches.c.account_id.in_(accounts), touches.c.state.in_(list(COUNTED)))
+    """Touches by account that count for `again` and windows: live, sent, withheld, and those that the receiver refused.
+
+    What could not be written, or went to a mailbox that is none, counts for nothing: it is to go out when template or address is mended.
+    """
+    refused = and_(touches.c.state == State.FAILED, touches.c.reason == DeliveryReason.REFUSED)
+    wanted = select(touches).where(touches.c.account_id.in_(accounts), or_(touches.c.state.in_(list(COUNTED)), refused))
     found: dict[str, list[Touch]] = {}
     for row in connection.execute(wanted.order_by(touches.c.decided_at, touches.c.id)).mappings():
         found.setdefault(row["account_id"], []).append(_touch(row))
@@ -48,10 +56,11 @@ def _touch(row: RowMapping) -> Touch:
 
 
 def due_ids(connection: Connection, now: int, rung_before: int, limit: int, channels: Sequence[str]) -> list[tuple[str, str]]:
-    """(id, channel) of pending touches of these channels that are due and were not rung for lately."""
+    """(id, channel) of pending touches of these channels that are due and were not rung for lately; none that somebody else is at."""
     waiting = and_(touches.c.state == State.PENDING, touches.c.due_at <= now, touches.c.channel.in_(channels))
     quiet = or_(touches.c.rung_at.is_(None), touches.c.rung_at < rung_before)
     wanted = select(touches.c.id, touches.c.channel).where(waiting, quiet).order_by(touches.c.due_at, touches.c.id).limit(limit)
+    wanted = wanted.with_for_update(skip_locked=True)
     return [(row.id, row.channel) for row in connection.execute(wanted)]
 
 
@@ -91,8 +100,7 @@ def begin_sending(connection: Connection, touch: Touch, owner: str, now: int, un
 
 def finish(connection: Connection, touch_id: str, owner: str, came_from: State, **change: Any) -> bool:
     """End an attempt: the owner's fence keeps a worker that lost its lease from writing over another's work."""
-    released = {"owner": None, "leased_until": None, "rung_at": None}
-    return bool(connection.execute(update(touches).where(_mine(touch_id, owner, came_from)).values(**change, **released)).rowcount)
+    return bool(connection.execute(update(touches).where(_mine(touch_id, owner, came_from)).values(**change, **RELEASED)).rowcount)
 
 
 def settle(connection: Connection, touch_id: str, attempt: int, **change: Any) -> bool:
@@ -104,18 +112,37 @@ def settle(connection: Connection, touch_id: str, attempt: int, **change: Any) -
 def release(connection: Connection, ids: Sequence[str], owner: str) -> None:
     """Give claims back untouched, when the work on them broke."""
     mine = and_(touches.c.id.in_(ids), touches.c.owner == owner, touches.c.state == State.CLAIMED)
-    connection.execute(update(touches).where(mine).values(state=State.PENDING, owner=None, leased_until=None, rung_at=None))
+    connection.execute(update(touches).where(mine).values(state=State.PENDING, **RELEASED))
 
 
-def release_expired(connection: Connection, now: int) -> Mapping[str, int]:
-    """What dead workers left behind: a claim goes back to pending, a send under way becomes unknown."""
+def take_back(connection: Connection, ids: Sequence[str], owner: str) -> None:
+    """Touches marked as being handed over that certainly were not: the worker broke before it came to them. No window is open for them."""
+    mine = and_(touches.c.id.in_(ids), touches.c.owner == owner, touches.c.state == State.SENDING)
+    connection.execute(update(touches).where(mine).values(state=State.PENDING, begun_at=None, window_last_day=None, **RELEASED))
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What dead workers left behind: how many claims went back, and the touches of which nobody can tell."""
+
+    released: int
+    unknown: Sequence[Touch]
+
+
+def release_expired(connection: Connection, now: int) -> Freed:
+    """A claim whose lease ran out goes back to pending, a send under way becomes unknown."""
     dead = touches.c.leased_until < now
-    freed = {"owner": None, "leased_until": None, "rung_at": None}
-    back = connection.execute(update(touches).where(touches.c.state == State.CLAIMED, dead).values(state=State.PENDING, **freed)).rowcount
-    lost = connection.execute(
-        update(touches).where(touches.c.state == State.SENDING, dead).values(state=State.UNKNOWN, reason="worker died while sending", **freed)
-    ).rowcount
-    return {"released": back, "unknown": lost}
+    back = _unlocked(connection, and_(touches.c.state == State.CLAIMED, dead))
+    connection.execute(update(touches).where(touches.c.id.in_(back)).values(state=State.PENDING, **RELEASED))
+    lost = _unlocked(connection, and_(touches.c.state == State.SENDING, dead))
+    change = {"state": State.UNKNOWN, "reason": DeliveryReason.WORKER_DIED, **RELEASED}
+    connection.execute(update(touches).where(touches.c.id.in_(lost)).values(**change))
+    return Freed(len(back), get_touches(connection, lost))
+
+
+def _unlocked(connection: Connection, which: ColumnElement[bool]) -> list[str]:
+    """Ids that this transaction may change without waiting for another: sweeps run beside each other, and what one holds another leaves."""
+    return list(connection.scalars(select(touches.c.id).where(which).order_by(touches.c.id).limit(AT_ONCE).with_for_update(skip_locked=True)))
 
 
 def renew_leases(connection: Connection, owner: str, ids: Sequence[str], until: int) -> None:
@@ -126,8 +153,9 @@ def renew_leases(connection: Connection, owner: str, ids: Sequence[str], until: 
 
 def expire_overdue(connection: Connection, now: int) -> int:
     """Pending touches past their deadline are never sent late."""
-    overdue = and_(touches.c.state == State.PENDING, touches.c.deadline < now)
-    return connection.execute(update(touches).where(overdue).values(state=State.EXPIRED, reason="expired")).rowcount
+    overdue = _unlocked(connection, and_(touches.c.state == State.PENDING, touches.c.deadline < now))
+    connection.execute(update(touches).where(touches.c.id.in_(overdue)).values(state=State.EXPIRED, reason=EXPIRED, detail=None))
+    return len(overdue)
 
 
 def places_taken(connection: Connection, today: int) -> dict[str, int]:
@@ -155,6 +183,17 @@ def made_by_night(connection: Connection, rules: Sequence[str], job: str, since:
     made = and_(touches.c.rule.in_(rules), touches.c.slot >= f"{job}/{since}", touches.c.slot < f"{job}/{before}", touches.c.state != State.WITHHELD)
     counted = _counted(connection, select(touches.c.slot, func.count()).where(made).group_by(touches.c.slot))
     return {night: counted.get(f"{job}/{night}", 0) for night in connection.scalars(nights)}
+
+
+def count_reasons(connection: Connection) -> dict[str, dict[str, int]]:
+    """State → reason → touches, where there is a reason."""
+    found: dict[str, dict[str, int]] = {}
+    rows = connection.execute(
+        select(touches.c.state, touches.c.reason, func.count()).where(touches.c.reason.is_not(None)).group_by(touches.c.state, touches.c.reason)
+    )
+    for state, reason, number in rows:
+        found.setdefault(state, {})[reason] = number
+    return found
 
 
 def count_states(connection: Connection) -> dict[str, int]:

@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from engine.calendar import DAY, HOUR
+from engine.ledger import instants
 from engine.ledger import records as ledger_records
 from engine.pipeline.derived import derived_hash
 from engine.pipeline.holding import Held, hold_lease
@@ -57,6 +58,7 @@ def _move_tail(system: System, workspace: Workspace, held: Held) -> int:
         derive_again(duck, "moving", workspace.field_kinds(), workspace.item_keys, workspace.zone)  # declared otherwise when they came, maybe
         parts = list(write_parts(duck, "moving", system.lake, held.owner, derived_hash(workspace), existing))
     with system.ledger.write() as connection:
+        instants.beside_acceptors(connection)
         held.still(connection)
         ledger_records.add_parts(connection, parts, arrival=found.arrival, bulk=False)
         ledger_records.mark_moved(connection, [row["id"] for row in found.tail], system.clock.now())
@@ -85,6 +87,7 @@ def _merge_bucket(system: System, workspace: Workspace, old: Sequence[Part], der
         _derive(duck, workspace, outdated=any(part.derived != derived for part in old))
         new = list(write_parts(duck, "merging", system.lake, f"merged-{held.owner}", derived, frozenset()))
     with system.ledger.write() as connection:
+        instants.beside_acceptors(connection)
         held.still(connection)
         arrival, bulk = ledger_records.provenance(connection, [part.path for part in old])
         ledger_records.retire_parts(connection, [part.path for part in old], now)

@@ -86,5 +86,5 @@ def judge_one(
     """One account at an instant, from its bucket and its tail rows only; `exact` where a touch is to keep the fold; by `rules` if not today's."""
     workspace = rules or system.workspace
     stale = stale_at(system, workspace, instant)
-    with system.records([bucket_of(account)], [account], exact=exact) as records:
+    with system.records([bucket_of(account)], [account], exact=exact, declared=workspace) as records:
         return judge_accounts(system, workspace, records, [account], instant, stale)[account], workspace, stale

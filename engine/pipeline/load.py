@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
+from engine.calendar import Zone
 from engine.clock import monotonic_seconds
 from engine.errors import refuse
 from engine.ledger import instants
@@ -24,6 +26,7 @@ from engine.records.intake import SourceRequest, Staged
 from engine.records.lake import Part, attach, tail_table, write_parts
 from engine.records.record import COLUMNS, Record
 from engine.records.source import stage_files
+from engine.records.values import TYPES, normalise
 from engine.workspace.model import Workspace, microseconds_of
 
 BULK_TRIES = 5  # how often a night may come between before a bulk load gives up
@@ -88,7 +91,7 @@ def _load_source(system: System, workspace: Workspace, name: str, origin: Origin
             staged = stage_files(duck, request, origin.data, known)
         else:
             raise refuse("E601", "--data", hint="--data DIR")
-        fresh = _Fresh.of(system, duck, staged)
+        fresh = _Fresh.of(system, workspace, duck, staged)
         new = _Acceptance(system, workspace, duck, held, request, staged, fresh, first=first, started=started).accept()
     shutil.rmtree(scratch, ignore_errors=True)
     return Loaded(
@@ -127,20 +130,21 @@ class _Fresh:
     conflicts: tuple[dict[str, str | None], ...]
 
     @classmethod
-    def of(cls, system: System, duck: duckdb.DuckDBPyConnection, staged: Staged) -> "_Fresh":
+    def of(cls, system: System, workspace: Workspace, duck: duckdb.DuckDBPyConnection, staged: Staged) -> "_Fresh":
         """Hold staged rows against everything known under the same (source, source_id)."""
         if staged.unchanged or staged.read == 0:
             return cls(0, 0, ())
         with system.ledger.read() as connection:
             found = ledger_records.snapshot(connection)
         attach(duck, system.lake, found.parts, tail_table(found.tail))
-        same = " AND ".join(f"s.{name} IS NOT DISTINCT FROM r.{name}" for name in BODY)
+        same = " AND ".join(f"s.{name} IS NOT DISTINCT FROM r.{name}" for name in BODY if name != "value")
         duck.execute(f"""
             CREATE OR REPLACE TEMP TABLE compared AS
-            SELECT s.*, r.source_id IS NOT NULL AS there, ({same}) AS alike
+            SELECT s.*, r.source_id IS NOT NULL AS there, r.value AS known, ({same}) AS like_but_value, like_but_value AND s.value IS NOT DISTINCT FROM r.value AS alike
             FROM staged s LEFT JOIN (SELECT source_id, {", ".join(BODY)} FROM records WHERE source = (SELECT any_value(source) FROM staged)) r
             ON s.source_id = r.source_id""")
-        duck.execute("CREATE OR REPLACE TEMP TABLE fresh AS SELECT * EXCLUDE (there, alike) FROM compared WHERE NOT there")
+        _read_alike(duck, workspace.zone)
+        duck.execute("CREATE OR REPLACE TEMP TABLE fresh AS SELECT * EXCLUDE (there, known, like_but_value, alike) FROM compared WHERE NOT there")
         repeated = _count(duck, "compared WHERE there AND alike")
         other = duck.execute(f"SELECT source_id, {', '.join(BODY)} FROM compared WHERE there AND NOT alike").fetchall()
         conflicts = tuple(
@@ -153,6 +157,23 @@ class _Fresh:
             for row in other
         )
         return cls(_count(duck, "fresh"), repeated, conflicts)
+
+
+def _read_alike(duck: duckdb.DuckDBPyConnection, zone: Zone) -> None:
+    """Mark as alike what differs only because its field was declared to be of another type when it came first."""
+    other = duck.execute("SELECT rowid, value, known, occurred_at FROM compared WHERE like_but_value AND NOT alike").fetchall()
+    alike = [row for row, value, known, at in other if may_mean(value, known, at, zone=zone)]
+    duck.register("read_alike", pa.table({"row": pa.array(alike, pa.int64())}))
+    duck.execute("UPDATE compared SET alike = true FROM read_alike WHERE compared.rowid = read_alike.row")
+    duck.unregister("read_alike")
+
+
+def may_mean(value: str | None, known: str | None, occurred_at: int, *, zone: Zone) -> bool:
+    """Whether two texts are one value read by different declarations: the canonical text depends on the type that was declared then."""
+    if value is None or known is None:
+        return value is known
+    day = zone.day(occurred_at)
+    return any(normalise(kind, one, day)[0] == other for kind in TYPES for one, other in ((value, known), (known, value)))
 
 
 def _count(duck: duckdb.DuckDBPyConnection, relation: str) -> int:

@@ -60,7 +60,7 @@ def nightly(system: System, instant: int, progress: Progress) -> Night:
         return _night(slot, slot.summary or {}, already_done=True, touches=())
     stale = stale_at(system, workspace, slot.instant)
     made: list[str] = []
-    with system.records(exact=True) as records:
+    with system.records(exact=True, declared=workspace) as records:
         run = Run(system, slot, ask(workspace, records, slot.instant, stale), stale)
         counted, granted, done = run.asked.counted(), run.granted(), 0
         for batch in run.asked.batches():
@@ -98,6 +98,8 @@ def _night(slot: Slot, summary: Mapping[str, object], *, already_done: bool, tou
 def _open(system: System, workspace: Workspace, instant: int) -> Slot:
     date = date_of_day(workspace.zone.day(instant)).isoformat()
     with system.ledger.write() as connection:
+        while ledger_touches.expire_overdue(connection, system.clock.now()):
+            """What nobody swept would count as under way."""
         ledger_decisions.keep_rule_set(connection, workspace.hash, workspace.texts, system.clock.now())
         return ledger_decisions.open_slot(connection, JOB, date, instant, workspace.hash, system.clock.now())
 

@@ -2,9 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from engine.calendar import SECOND
+from engine.calendar import SECOND, moment_of
+from engine.channels.letter import Unwritable
+from engine.channels.mail.message import checked_address
+from engine.decision.gates import EXPIRED
 from engine.decision.standing import Pause
+from engine.errors import refuse
 from engine.ledger import holds
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
@@ -13,7 +19,8 @@ from engine.ledger.records import LoadRow
 from engine.pipeline.dispatch import NOT_BEGUN, outcome_record
 from engine.pipeline.evaluate import stale_at
 from engine.pipeline.system import System
-from engine.touches.touch import State
+from engine.touches.delivery import DeliveryReason
+from engine.touches.touch import State, Touch
 
 SAFE_PYTHON = {(3, 11): 15, (3, 12): 13, (3, 13): 12, (3, 14): 3}  # first release of each line without the mail header CVEs
 
@@ -37,8 +44,30 @@ def is_alive(system: System, kind: str) -> bool:
 
 
 def pause(system: System, what: Pause, by: str) -> None:
+    """Raises BansoError E646 for a name that is none, for such a pause would stop nothing, and E647 for an end that is over."""
+    if what.until <= system.clock.now():
+        raise refuse("E647", "--until", value=moment_of(what.until, ZoneInfo(system.workspace.zone.name)).isoformat(" ", "minutes"))
+    _must_exist(system, what)
     with system.ledger.write() as connection:
         holds.add_pause(connection, what, by, system.clock.now())
+
+
+def _must_exist(system: System, what: Pause) -> None:
+    known = {"rule": tuple(system.workspace.rules), "channel": tuple(system.workspace.settings.channels)}
+    if what.scope == "account":
+        near = nearest_account(system, what.name)
+        if near != what.name:
+            raise refuse("E646", what.name, kind=what.scope, name=what.name, near=near)
+    elif what.scope in known and what.name not in known[what.scope]:
+        raise refuse("E646", what.name, kind=what.scope, name=what.name, known=known[what.scope])
+
+
+def nearest_account(system: System, name: str) -> str | None:
+    """The account of this id, else the one whose id looks most like it; None where none is near."""
+    near = "SELECT account_id FROM records WHERE account_id <> '' AND jaro_winkler_similarity(account_id, $1) > 0.8"
+    with system.records() as records:
+        row = records.duck.execute(f"{near} ORDER BY jaro_winkler_similarity(account_id, $1) DESC, account_id LIMIT 1", [name]).fetchone()
+    return str(row[0]) if row else None
 
 
 def resume(system: System, scope: str, name: str) -> int:
@@ -47,31 +76,51 @@ def resume(system: System, scope: str, name: str) -> int:
         return holds.lift_pauses(connection, scope, name, system.clock.now())
 
 
-def settle(system: System, touch_id: str, *, was_sent: bool) -> bool:
-    """A person's word on a touch that nobody could tell about: it was sent, or it goes out again in the same bytes."""
+def settle(system: System, touch_id: str, *, was_sent: bool) -> State | None:
+    """A person's word on a touch that nobody could tell about: it was sent, or it goes out again in the same bytes, unless it is too late.
+
+    Returns the state it is in now, or None if there is no such touch that is unknown.
+    """
     now = system.clock.now()
     with system.ledger.write() as connection:
         found = ledger_touches.get_touches(connection, [touch_id])
         if not found or found[0].state is not State.UNKNOWN:
-            return False
-        touch = found[0]
-        if not was_sent:
-            return ledger_touches.settle(
-                connection, touch_id, touch.attempt, state=State.PENDING, reason="settled: not sent", due_at=now, **NOT_BEGUN
-            )
-        change = {"state": State.SENT, "sent_at": touch.begun_at or now, "reason": "settled: sent"}
-        ledger_records.append_tail(connection, [outcome_record(touch, State.SENT, touch.begun_at or now)], now)
-        return ledger_touches.settle(connection, touch_id, touch.attempt, **change)
+            return None
+        change = _settled(found[0], now, was_sent=was_sent)
+        if was_sent:
+            ledger_records.append_tail(connection, [outcome_record(found[0], State.SENT, change["sent_at"])], now)
+        return change["state"] if ledger_touches.settle(connection, touch_id, found[0].attempt, **change) else None
 
 
-def suppress(system: System, address: str, kind: str, reason: str) -> None:
+def _settled(touch: Touch, now: int, *, was_sent: bool) -> Mapping[str, Any]:
+    if was_sent:
+        return {"state": State.SENT, "sent_at": touch.begun_at or now, "reason": DeliveryReason.SETTLED_SENT, "detail": None}
+    if now > touch.deadline:
+        return {"state": State.EXPIRED, "reason": EXPIRED, "detail": None, **NOT_BEGUN}
+    return {"state": State.PENDING, "reason": DeliveryReason.SETTLED_NOT_SENT, "detail": None, "due_at": now, **NOT_BEGUN}
+
+
+def suppress(system: System, address: str, kind: str, reason: str) -> str:
+    """Returns the address as it is kept. Raises BansoError E645 for what is none: it would stop nothing."""
+    plain = plain_address(address)
     with system.ledger.write() as connection:
-        holds.suppress(connection, address, kind, reason, system.clock.now())
+        holds.suppress(connection, plain, kind, reason, system.clock.now())
+    return plain
 
 
-def unsuppress(system: System, address: str) -> int:
+def unsuppress(system: System, address: str, kind: str) -> int:
+    """Lift one kind of suppression only; returns how many there were."""
+    plain = plain_address(address)
     with system.ledger.write() as connection:
-        return holds.lift_suppression(connection, address, system.clock.now())
+        return holds.lift_suppression(connection, plain, kind, system.clock.now())
+
+
+def plain_address(address: str) -> str:
+    """The address without blanks around it, as mails are sent to it. Raises BansoError E645."""
+    try:
+        return checked_address(address.strip())
+    except Unwritable as error:
+        raise refuse("E645", address.strip() or "ADDRESS", value=address) from error
 
 
 @dataclass(frozen=True)
@@ -79,6 +128,7 @@ class Status:
     """The state of the queues and sources at an instant."""
 
     states: Mapping[str, int]
+    reasons: Mapping[str, Mapping[str, int]]  # state -> why touches wait or ended -> how many
     due: int
     next_due: int | None
     workers: Sequence[str]
@@ -94,6 +144,7 @@ def status(system: System) -> Status:
     with system.ledger.read() as connection:
         return Status(
             states=ledger_touches.count_states(connection),
+            reasons=ledger_touches.count_reasons(connection),
             due=ledger_touches.count_due(connection, now),
             next_due=ledger_touches.next_due(connection),
             workers=[row["name"] for row in holds.workers_alive(connection, now - 3 * system.config.lease_seconds * SECOND)],

@@ -78,7 +78,7 @@ def plan(system: System, instant: int, progress: Progress, rules: Workspace | No
     workspace = rules or system.workspace
     stale = stale_at(system, workspace, instant)
     tallies = {rule: _Tally(Counter(), Counter(), []) for rule in nightly_rules(workspace)}
-    with system.records() as records:
+    with system.records(declared=workspace) as records:
         asked = ask(workspace, records, instant, stale)
         counted = asked.counted()
         for done, (account, decisions) in enumerate(decide_all(system, asked)):

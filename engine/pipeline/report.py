@@ -22,7 +22,7 @@ def report(system: System, name: str, asked: Asked, instant: int, zone: Zone | N
     workspace = system.workspace
     if asked.segment is not None and asked.segment not in workspace.segments:
         raise refuse("E643", asked.segment, name=asked.segment, known=tuple(workspace.segments))
-    with system.records() as records:
+    with system.records(declared=workspace) as records:
         bound = bind(workspace, records, instant, frozenset())
         bound = replace(bound, zone=zone) if zone is not None else bound
         _make_units(records, workspace, asked, bound)

@@ -2,17 +2,21 @@
 
 from engine.calendar import date_of_day
 from engine.ledger import decisions as ledger_decisions
+from engine.ledger import records as ledger_records
+from engine.ledger.instants import arrival
 from engine.pipeline.nightly import JOB
 from engine.pipeline.system import System
 
 
 def due_night(system: System) -> int | None:
-    """The instant to decide at, or None when the last night is done. A night that is late decides as of now."""
+    """The instant to decide at, or None when the last night is done or nothing was ever loaded. A night that is late decides as of now."""
     workspace, now = system.workspace, system.clock.now()
     day = workspace.zone.day(now)
     if workspace.zone.at_wall(day, workspace.nightly_minutes) > now:
         day -= 1
     with system.ledger.read() as connection:
+        if not ledger_records.last_loads(connection) and not arrival(connection):
+            return None  # a first night without any record would decide nothing and take the slot
         slot = ledger_decisions.find_slot(connection, JOB, date_of_day(day).isoformat())
     if slot is not None and slot.finished_at is not None:
         return None

@@ -105,9 +105,10 @@ def past_touch(touch: Touch, workspace: Workspace) -> PastTouch:
         begun_at=touch.begun_at,
         window_last_day=touch.window_last_day,
         is_sent=touch.state is State.SENT,
-        is_withheld=touch.state is State.WITHHELD,
+        is_withheld=touch.state in {State.WITHHELD, State.FAILED},
         hold=tuple(lane for lane in LANES if lane in touch.hold.split()),
         hold_until=touch.hold_until,
+        ordinal=touch.ordinal,
     )
 
 

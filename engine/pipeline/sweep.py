@@ -1,13 +1,16 @@
 """sweep: what keeps the touches moving without trusting the broker. Everything it does can be done twice."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.calendar import SECOND
 from engine.channels import DISPATCHED
+from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
+from engine.pipeline.dispatch import outcome_record
 from engine.pipeline.realtime import judge_dues
 from engine.pipeline.system import System
+from engine.touches.touch import State
 
 CHUNK = 50  # ids in one message: a message costs far more than an id
 RING_MAX = 5_000  # ids rung for in one sweep
@@ -32,7 +35,9 @@ def sweep(system: System, ring: Ring) -> Swept:
     now = system.clock.now()
     judged = judge_dues(system)
     with system.ledger.write() as connection:
-        freed: Mapping[str, int] = ledger_touches.release_expired(connection, now)
+        freed = ledger_touches.release_expired(connection, now)
+        if freed.unknown:
+            ledger_records.append_tail(connection, [outcome_record(touch, State.UNKNOWN, now) for touch in freed.unknown], now)
         expired = ledger_touches.expire_overdue(connection, now)
         due = ledger_touches.due_ids(connection, now, now - RING_AGAIN, RING_MAX, DISPATCHED)
         ledger_touches.mark_rung(connection, [touch for touch, _ in due], now)
@@ -40,4 +45,4 @@ def sweep(system: System, ring: Ring) -> Swept:
         ids = [touch for touch, of in due if of == channel]
         for start in range(0, len(ids), CHUNK):
             ring(channel, ids[start : start + CHUNK])
-    return Swept(len(due), freed["released"], freed["unknown"], expired, judged)
+    return Swept(len(due), freed.released, len(freed.unknown), expired, judged)

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from engine.channels import CHANNELS
 from engine.clock import Clock, monotonic_seconds
@@ -16,7 +17,9 @@ from engine.ledger import instants
 from engine.ledger import records as ledger_records
 from engine.ledger.decisions import rule_set_texts
 from engine.ledger.open import Ledger, open_ledger
-from engine.records.lake import DuckSettings, attach, connect, tail_table
+from engine.pipeline.derived import derived_hash
+from engine.records.derive import derive_again
+from engine.records.lake import DuckSettings, Part, attach, connect, read_part, tail_table
 from engine.rulebook.python import Evaluator, compile_python
 from engine.workspace.content import content_hash
 from engine.workspace.load import load_workspace
@@ -105,23 +108,49 @@ class System:
             connection.close()
 
     @contextmanager
-    def records(self, buckets: list[str] | None = None, accounts: list[str] | None = None, *, exact: bool = False) -> Iterator["Records"]:
-        """DuckDB with the view `records` over one snapshot of lake and tail.
+    def records(
+        self, buckets: list[str] | None = None, accounts: list[str] | None = None, *, exact: bool = False, declared: Workspace | None = None
+    ) -> Iterator["Records"]:
+        """DuckDB with the view `records` over one snapshot of lake and tail, read as `declared` (default: the newest workspace) says.
 
         With `exact` the snapshot's arrival says exactly which records it holds, because nobody could accept while it was taken.
         """
+        workspace = declared or self.workspace
         with self.ledger.write() if exact else self.ledger.read() as connection:
             if exact:
                 instants.shut_out_acceptors(connection)
             found = ledger_records.snapshot(connection, buckets, accounts)
-        tail = tail_table(found.tail)
+        derived = derived_hash(workspace)
         with self.duckdb() as duck:
-            attach(duck, self.lake, found.parts, tail)
+            tail = _read_as(workspace, duck, tail_table(found.tail))
+            older = [part for part in found.parts if part.derived != derived]
+            table = _older(self.lake, workspace, duck, older, accounts) if older else None
+            attach(duck, self.lake, [part for part in found.parts if part.derived == derived], tail, table)
             yield Records(duck, found, tail)
 
     def close(self) -> None:
         if "ledger" in self.__dict__:
             self.ledger.close()
+
+
+def _read_as(workspace: Workspace, duck: duckdb.DuckDBPyConnection, tail: pa.Table) -> pa.Table:
+    """Tail rows do not say under which declarations they came, and they are few: what they mean is read again."""
+    if not tail.num_rows:
+        return tail
+    duck.register("arrived", tail)
+    duck.execute("CREATE TEMP TABLE read_again AS FROM arrived")
+    duck.unregister("arrived")
+    derive_again(duck, "read_again", workspace.field_kinds(), workspace.item_keys, workspace.zone)
+    return duck.sql("FROM read_again").to_arrow_table()
+
+
+def _older(lake: Path, workspace: Workspace, duck: duckdb.DuckDBPyConnection, parts: list[Part], accounts: list[str] | None) -> str:
+    """A table of the rows of parts whose fields and items were declared otherwise when they were written; `compact` writes them anew."""
+    for index, part in enumerate(parts):
+        read_part(duck, lake, part, accounts, "older_part")
+        derive_again(duck, "older_part", workspace.field_kinds(), workspace.item_keys, workspace.zone)
+        duck.execute("CREATE OR REPLACE TEMP TABLE older AS FROM older_part" if index == 0 else "INSERT INTO older FROM older_part")
+    return "older"
 
 
 @dataclass(frozen=True)

@@ -132,8 +132,8 @@ def tail_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist([{name: row[name] for name in COLUMNS} for row in rows], schema=SCHEMA)
 
 
-def attach(connection: duckdb.DuckDBPyConnection, lake: Path, parts: Sequence[Part], tail: pa.Table | None) -> None:
-    """Make the view `records` over exactly these parts and tail rows."""
+def attach(connection: duckdb.DuckDBPyConnection, lake: Path, parts: Sequence[Part], tail: pa.Table | None, table: str | None = None) -> None:
+    """Make the view `records` over exactly these parts, tail rows and rows of a temp table."""
     columns = ", ".join(f'"{name}"' for name in COLUMNS)
     branches = []
     if parts:
@@ -142,10 +142,19 @@ def attach(connection: duckdb.DuckDBPyConnection, lake: Path, parts: Sequence[Pa
     if tail is not None and tail.num_rows:
         connection.register("tail_rows", tail)
         branches.append(f"SELECT {columns} FROM tail_rows")
+    if table is not None:
+        branches.append(f"SELECT {columns} FROM {table}")
     if not branches:
         connection.register("tail_rows", SCHEMA.empty_table())
         branches.append(f"SELECT {columns} FROM tail_rows")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW records AS {' UNION ALL '.join(branches)}")
+
+
+def read_part(connection: duckdb.DuckDBPyConnection, lake: Path, part: Part, accounts: Sequence[str] | None, into: str) -> None:
+    """Copy a part's rows, of all accounts or some, into a temp table where they may be changed."""
+    columns = ", ".join(f'"{name}"' for name in COLUMNS)
+    where = "" if accounts is None else f"WHERE account_id IN ({', '.join(quoted(account) for account in accounts)})"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {into} AS SELECT {columns} FROM read_parquet([{quoted(str(lake / part.path))}]) {where}")
 
 
 def may_tie(parts: Sequence[Part], tail: pa.Table | None) -> bool:

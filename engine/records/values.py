@@ -100,6 +100,7 @@ def _json_list(text: str) -> list[object] | None:
 
 
 KINDS: Mapping[str, Callable[[str], Meaning]] = MappingProxyType({"number": _number, "bool": _bool, "enum": _enum, "tags": _tags, "text": _text})
+TYPES = (*KINDS, "date")  # every word that may be declared
 
 
 def _date(plain: str, said_on: int) -> Meaning:

@@ -25,7 +25,7 @@ class State(StrEnum):
 
 
 LIVE = frozenset({State.PENDING, State.CLAIMED, State.SENDING, State.UNKNOWN})
-COUNTED = LIVE | {State.SENT, State.WITHHELD}  # what counts for `again`
+COUNTED = LIVE | {State.SENT, State.WITHHELD}  # what counts for `again`, beside what the receiver refused
 ENDED = frozenset({State.SENT, State.FAILED, State.EXPIRED, State.DROPPED, State.WITHHELD})
 
 
@@ -53,7 +53,8 @@ class Touch:
     address: str | None
     arrival: int
     fold: str
-    reason: str | None = None
+    reason: str | None = None  # a gate, or a `DeliveryReason`
+    detail: str | None = None
     attempt: int = 0
     begun_at: int | None = None
     sent_at: int | None = None

@@ -270,9 +270,10 @@ def test_workers_that_claim_at_once_share_and_never_both_get_one(ledger: Ledger)
 def test_a_touch_goes_its_way(ledger: Ledger) -> None:
     with ledger.write() as connection:
         touches.add_touches(connection, [a_touch()])
-        assert touches.due_ids(connection, NOW, NOW - 30 * SECOND, 10) == [("t1", "mail")]
+        assert touches.due_ids(connection, NOW, NOW - 30 * SECOND, 10, ["mail"]) == [("t1", "mail")]
+        assert touches.due_ids(connection, NOW, NOW - 30 * SECOND, 10, ["crm"]) == []
         touches.mark_rung(connection, ["t1"], NOW)
-        assert touches.due_ids(connection, NOW + SECOND, NOW - 29 * SECOND, 10) == []
+        assert touches.due_ids(connection, NOW + SECOND, NOW - 29 * SECOND, 10, ["mail"]) == []
         (touch,) = touches.claim(connection, ["t1"], "w", NOW, LEASE, 8)
         to_sato = replace(touch, contact_id="sato", address="sato@aozora.example.jp")
         assert not touches.begin_sending(connection, touch, "other", NOW, LEASE, b"x")
@@ -295,8 +296,9 @@ def test_what_dead_workers_held_is_freed(ledger: Ledger) -> None:
         touches.claim(connection, ["t3"], "alive", NOW, LEASE, 8)
         touches.renew_leases(connection, "alive", ["t1", "t3"], LEASE + SECOND)
         touches.renew_leases(connection, "dead", ["t3"], LEASE + SECOND)
-        assert touches.release_expired(connection, LEASE) == {"released": 0, "unknown": 0}
-        assert touches.release_expired(connection, LEASE + 1) == {"released": 1, "unknown": 1}
+        assert touches.release_expired(connection, LEASE) == touches.Freed(0, [])
+        freed = touches.release_expired(connection, LEASE + 1)
+        assert (freed.released, [(touch.id, touch.state) for touch in freed.unknown]) == (1, [("t2", "unknown")])
         assert [touch.state for touch in touches.get_touches(connection, ["t1", "t2", "t3"])] == ["pending", "unknown", "claimed"]
 
 
@@ -310,6 +312,30 @@ def test_a_reply_that_came_after_the_lease_settles_what_was_unknown(ledger: Ledg
         touches.release_expired(connection, LEASE + 1)
         assert not touches.settle(connection, "t1", 2, state=State.SENT, sent_at=NOW)
         assert [touches.settle(connection, "t1", 1, state=State.SENT, sent_at=NOW) for _ in range(2)] == [True, False]
+
+
+def test_what_was_not_handed_over_is_taken_back_by_its_worker_only(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        touches.add_touches(connection, [a_touch(each, account=each) for each in ("t1", "t2")])
+        for touch in touches.claim(connection, ["t1", "t2"], "w", NOW, LEASE, 8):
+            touches.begin_sending(connection, replace(touch, window_last_day=20_551), "w", NOW, LEASE, b"x")
+        touches.take_back(connection, ["t1"], "other")
+        assert [touch.state for touch in touches.get_touches(connection, ["t1", "t2"])] == ["sending", "sending"]
+        touches.take_back(connection, ["t1"], "w")
+        first, second = touches.get_touches(connection, ["t1", "t2"])
+        assert (first.state, first.begun_at, first.window_last_day) == ("pending", None, None)
+        assert (second.state, second.begun_at) == ("sending", NOW)
+
+
+def test_what_was_refused_counts_and_what_could_not_be_written_does_not(ledger: Ledger) -> None:
+    with ledger.write() as connection:
+        reasons = {"t1": "refused", "t2": "unwritable", "t3": "bounced"}
+        touches.add_touches(
+            connection,
+            [replace(a_touch(each, ordinal=number), state=State.FAILED, reason=why) for number, (each, why) in enumerate(reasons.items(), 1)],
+        )
+        assert [touch.id for touch in touches.counted_touches(connection, [AZURE])[AZURE]] == ["t1"]
+        assert touches.count_reasons(connection) == {"failed": {"refused": 1, "unwritable": 1, "bounced": 1}}
 
 
 def test_claims_given_back_are_pending_and_nothing_else_is(ledger: Ledger) -> None:
@@ -359,8 +385,10 @@ def test_suppressions(ledger: Ledger) -> None:
         assert asked(NOW - 1) == {}
         assert asked(NOW) == {"tanaka@example.jp": {"bounced"}}
         assert asked(NOW + 5) == {"tanaka@example.jp": {"bounced", "opted_out"}}
-        assert [holds.lift_suppression(connection, "tanaka@EXAMPLE.jp", NOW + 9) for _ in range(2)] == [2, 0]
-        assert asked(NOW + 9) == {}
+        assert [holds.lift_suppression(connection, "tanaka@EXAMPLE.jp", "bounced", NOW + 9) for _ in range(2)] == [1, 0]
+        assert asked(NOW + 9) == {"tanaka@example.jp": {"opted_out"}}
+        assert holds.lift_suppression(connection, "tanaka@example.jp", "opted_out", NOW + 10) == 1
+        assert asked(NOW + 10) == {}
         holds.suppress(connection, "tanaka@example.jp", "opted_out", "again", NOW + 11)
         assert asked(NOW + 11) == {"tanaka@example.jp": {"opted_out"}}
 

@@ -4,9 +4,15 @@ from collections.abc import Sequence
 
 import pytest
 
+from engine.ledger import touches as ledger_touches
+from engine.touches.touch import State
 from tests.builders import a_record, a_stalled_customer, at
-from tests.inbox import Inbox
+from tests.inbox import CUT, Inbox
 from tests.story import Story
+
+SUPPORT_GUIDE = """    do: {send: mail, from: cs-desk, template: mail/support-guide, lead_to: {support: desk}}
+    goal: step_forward"""
+NEXT_SETTING = "        else: mail/next-setting\n"
 
 
 def nights(story: Story, *days: str) -> None:
@@ -175,3 +181,79 @@ def test_the_touch_carries_what_was_decided(story: Story) -> None:
     assert (touch.lane, touch.channel, touch.goal, touch.contact_id, touch.valid_days) == ("push", "mail", "step_forward", "tanaka", 3)
     assert (touch.slot, touch.decided_at, touch.due_at) == ("nightly/2026-04-07", at("2026-04-07 02:00"), at("2026-04-07 09:00"))
     assert touch.deadline == at("2026-04-10 00:00") - 1
+
+
+def test_what_the_receiver_refused_counts_and_is_not_tried_every_night(story: Story, inbox: Inbox) -> None:
+    inbox.answer_content("tanaka@aozora.example.jp", *["554 5.7.1 spam"] * 9)
+    story.given(a_stalled_customer())
+    nights(story, *[f"2026-04-{day:02d}" for day in (7, 8, 9, 10, 14, 15, 21)])
+    assert [(touch.state, touch.reason, touch.ordinal) for touch in story.touches()] == [("failed", "refused", 1), ("failed", "refused", 2)]
+    assert story.decisions()["next-setting"] == ("gated", "again", "at_most 2")
+
+
+def test_what_the_receiver_refused_opens_no_window(story: Story, inbox: Inbox) -> None:
+    inbox.answer_content("tanaka@aozora.example.jp", "554 5.7.1 spam")
+    story.given(a_stalled_customer())
+    nights(story, "2026-04-07")
+    story.given(a_record("product.setting_error", at=f"2026-04-07 1{hour}:00") for hour in range(3))
+    nights(story, "2026-04-08")
+    assert story.decisions()["support-guide"][0] == "won"
+
+
+def test_two_nights_that_wait_for_the_same_morning_keep_to_the_cap_of_a_day(story: Story, inbox: Inbox) -> None:
+    """Saturday's and Sunday's touches are both due on Monday at nine, and their goals differ."""
+    story.change_rules("rules/push.yaml", SUPPORT_GUIDE, SUPPORT_GUIDE.replace("step_forward", "talked"))
+    story.change_rules(
+        "rules/workspace.yaml", "  mail: {label: 1to1メール, valid_days: 3}", "  mail: {label: 1to1メール, valid_days: 3, caps: {per_day: 1}}"
+    )
+    story.given(a_stalled_customer())
+    story.nightly("2026-04-11 02:00")
+    story.given(a_record("product.setting_error", at=f"2026-04-11 1{hour}:00") for hour in range(3))
+    story.nightly("2026-04-12 02:00")
+    assert story.decisions()["support-guide"] == ("gated", "cap", "per_day 1")
+    story.dispatch("2026-04-13 09:00")
+    assert len(inbox.mails) == 1
+
+
+def test_a_touch_that_nobody_swept_does_not_block_the_next_night(story: Story) -> None:
+    """The workers were away for ten days; the touch is long overdue and will never go out."""
+    story.given(a_stalled_customer())
+    story.nightly("2026-04-07 02:00")
+    story.nightly("2026-04-17 02:00")
+    assert [(touch.state, touch.slot) for touch in story.touches()] == [("expired", "nightly/2026-04-07"), ("pending", "nightly/2026-04-17")]
+
+
+def test_no_two_touches_share_a_number(story: Story, inbox: Inbox) -> None:
+    """The first is unknown, the second is sent; then a person says the first was not sent, and it is dropped."""
+    inbox.answer_content("tanaka@aozora.example.jp", CUT)
+    story.given(a_stalled_customer())
+    nights(story, "2026-04-07", "2026-04-14")
+    first = story.touches()[0]
+    story.clock.set(at("2026-04-15 09:00"))
+    with story.system.ledger.write() as connection:
+        ledger_touches.settle(connection, first.id, first.attempt, state=State.DROPPED, reason="no_longer_true")
+    night = story.nightly("2026-04-21 02:00")
+    assert night.won == 1
+    assert [(touch.state, touch.ordinal) for touch in story.touches()] == [("dropped", 1), ("sent", 2), ("pending", 3)]
+
+
+def test_a_date_that_moved_before_the_morning_is_asked_about_once(story: Story, inbox: Inbox) -> None:
+    """`per: guidance_start`: the mail that was decided asks about a date that is no more; the new one is asked about in its own time."""
+    story.given(a_stalled_customer(), a_record("hearing.guidance_start", value="2026-04-20", at="2026-03-24 10:00"))
+    story.nightly("2026-04-07 02:00")
+    story.given(a_record("hearing.guidance_start", value="2026-04-27", at="2026-04-07 08:00"))
+    story.dispatch("2026-04-07 09:00")
+    assert [each for each in story.states() if each[0] == "readiness"] == [("readiness", "dropped", "no_longer_true")]
+    nights(story, "2026-04-10", "2026-04-13")
+    sent = [(touch.rule, touch.per_value) for touch in story.touches() if touch.state == "sent" and touch.rule == "readiness"]
+    assert sent == [("readiness", "2026-04-27")]
+
+
+def test_a_last_day_that_moved_nearer_before_the_morning_is_kept(story: Story, inbox: Inbox) -> None:
+    """`not_after: guidance_start`: what would come after the day is not sent any more."""
+    story.change_rules("rules/push.yaml", NEXT_SETTING, f"{NEXT_SETTING}      not_after: guidance_start\n")
+    story.given(a_stalled_customer(), a_record("hearing.guidance_start", value="2026-05-18", at="2026-03-24 10:00"))
+    story.nightly("2026-04-07 02:00")
+    story.given(a_record("hearing.guidance_start", value="2026-04-06", at="2026-04-07 08:00"))
+    story.dispatch("2026-04-07 09:00")
+    assert (story.states(), inbox.mails) == ([("next-setting", "expired", "expired")], [])

@@ -3,6 +3,7 @@
 import pytest
 
 from engine.pipeline import ops
+from engine.touches.touch import State
 from tests.builders import a_contact, a_record, a_stalled_customer, at
 from tests.inbox import CUT, Inbox
 from tests.story import Story
@@ -108,12 +109,12 @@ def test_the_address_that_bounced_is_the_one_that_was_tried(planned: Story, inbo
 def test_a_connection_cut_after_the_final_dot_is_never_sent_again(planned: Story, inbox: Inbox) -> None:
     inbox.answer_content(TANAKA, CUT)
     planned.dispatch("2026-04-07 09:00")
-    assert planned.states() == [("next-setting", "unknown", "no reply after the final dot")]
+    assert planned.states() == [("next-setting", "unknown", "no_reply")]
     for day in ("08", "09", "10", "13"):
         planned.nightly(f"2026-04-{day} 02:00")
         planned.dispatch(f"2026-04-{day} 09:00")
     assert len(inbox.mails) == 1
-    assert planned.states() == [("next-setting", "unknown", "no reply after the final dot")]
+    assert planned.states() == [("next-setting", "unknown", "no_reply")]
 
 
 def test_one_bad_mailbox_does_not_hold_up_the_others_of_its_wave(story: Story, inbox: Inbox) -> None:
@@ -156,7 +157,7 @@ def test_a_touch_of_which_nobody_can_tell_is_settled_by_a_person(planned: Story,
     inbox.answer_content(TANAKA, CUT)
     planned.dispatch("2026-04-07 09:00")
     (touch,) = planned.touches()
-    assert [ops.settle(planned.system, touch.id, was_sent=True) for _ in range(2)] == [True, False]
+    assert [ops.settle(planned.system, touch.id, was_sent=True) for _ in range(2)] == [State.SENT, None]
     assert planned.touch().state == "sent"
     assert planned.facts("2026-04-07 09:00")["mails_7"] == 1
 

@@ -1,9 +1,12 @@
 """Workers may be many, slow or dead: each mail goes out once."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
 
 from engine.calendar import SECOND
 from engine.ledger import touches as ledger_touches
@@ -15,6 +18,8 @@ from engine.touches.touch import State, Touch
 from tests.builders import a_stalled_customer, at
 from tests.inbox import Inbox
 from tests.story import Story
+from workers.app import make_app, ring
+from workers.run import sweep_once
 
 MANY = 60
 
@@ -71,7 +76,7 @@ def test_what_a_worker_died_with_while_sending_is_shown_and_never_sent_again(sto
         assert ledger_touches.begin_sending(connection, touch, "dead", now, now + 60 * SECOND, b"letter")
     story.dispatch("2026-04-07 09:02")
     story.dispatch("2026-04-08 09:00")
-    assert (story.states(), inbox.mails) == ([("next-setting", "unknown", "worker died while sending")], [])
+    assert (story.states(), inbox.mails) == ([("next-setting", "unknown", "worker_died")], [])
     levels = {check.name: check.level for check in ops.doctor(story.system, (3, 14, 3))}
     assert (levels["books"], levels["unknown"]) == ("ok", "warn")
 
@@ -116,3 +121,25 @@ def test_a_sweep_rings_once_in_thirty_seconds(story: Story) -> None:
         rung.append(sweep(story.system, lambda *_: None).rung)
         story.clock.advance(11 * SECOND)
     assert rung == [1, 0, 0, 1]
+
+
+def test_a_message_nobody_took_is_not_looked_at_later(story: Story) -> None:
+    """The sweep rings again after thirty seconds; without an end, messages would pile up while workers are away."""
+    app = make_app(story.config)
+    ring(app, "mail", ["t1"])
+    (message,) = (story.config.state_folder / "broker").glob("*.msg")
+    headers = json.loads(message.read_text())["headers"]
+    assert headers["expires"] is not None
+    app.close()
+
+
+def test_a_sweep_of_a_ledger_that_is_away_is_tried_again(story: Story) -> None:
+    def refuse(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
+        raise OperationalError(statement, parameters, Exception("terminating connection"))
+
+    app = make_app(story.config)
+    event.listen(story.system.ledger.engine, "before_cursor_execute", refuse)
+    assert sweep_once(story.system, app)
+    event.remove(story.system.ledger.engine, "before_cursor_execute", refuse)
+    assert not sweep_once(story.system, app)
+    app.close()

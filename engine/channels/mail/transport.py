@@ -122,12 +122,21 @@ class FolderTransport:
         self._folder = folder
 
     def offer(self, letter: Letter) -> Reply | None:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return _no_room(error)
         return None
 
     def hand_over(self, letter: Letter) -> Reply:
-        path = self._folder / f"{letter.touch_id}.eml"
-        path.write_bytes(letter.body)
+        """The file appears whole or not at all, so that an error certainly left nothing behind under its name."""
+        path, unfinished = self._folder / f"{letter.touch_id}.eml", self._folder / f".{letter.touch_id}.part"
+        try:
+            unfinished.write_bytes(letter.body)
+            unfinished.replace(path)
+        except OSError as error:
+            unfinished.unlink(missing_ok=True)
+            return _no_room(error)
         return Reply("sent", f"file {path.name}")
 
     def close(self) -> None:
@@ -137,6 +146,10 @@ class FolderTransport:
 def open_transport(url: str | None, outbox: Path) -> Transport:
     """The relay of the URL, or the folder where there is none."""
     return SmtpTransport(url) if url else FolderTransport(outbox)
+
+
+def _no_room(error: OSError) -> Reply:
+    return Reply("later", f"{type(error).__name__}: {error.strerror}")
 
 
 def _negative(code: int, text: bytes, *, of_mailbox: bool = False) -> Reply:

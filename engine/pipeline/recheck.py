@@ -1,0 +1,107 @@
+"""The re-check before a send: today's rules on the stored fold plus what arrived since, then the letter."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from engine.calendar import SECOND
+from engine.channels.letter import Letter, Occasion, Unwritable
+from engine.decision.gates import ADDRESSED
+from engine.decision.recheck import Planned
+from engine.decision.recheck import recheck as judge_again
+from engine.decision.recipient import NOBODY, main_contact
+from engine.decision.standing import Standing
+from engine.facts.fold import Fold, fold_records, parse
+from engine.ledger import records as ledger_records
+from engine.ledger import touches as ledger_touches
+from engine.pipeline.evaluate import Judged, needs_of
+from engine.pipeline.standings import read_standings
+from engine.pipeline.system import System
+from engine.pipeline.worker import Worker
+from engine.records.lake import read_accounts
+from engine.records.record import bucket_of
+from engine.touches.delivery import DeliveryReason
+from engine.touches.touch import State, Touch
+from engine.workspace.model import Workspace
+
+BACKOFF = 30 * SECOND
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the re-check made of a touch: a letter to send, or the change of state that ends or delays the attempt."""
+
+    touch: Touch
+    letter: Letter | None = None
+    change: Mapping[str, Any] = field(default_factory=dict)
+
+
+def recheck(worker: Worker, wave: Sequence[Touch]) -> list[Verdict]:
+    """Judge each touch again by today's rules on its stored fold plus what arrived since."""
+    system, workspace = worker.system, worker.system.workspace
+    now = system.clock.now()
+    stale, evaluator = worker.stale(workspace, now), system.evaluator(workspace)
+    folds = _folds(system, workspace, wave, now)
+    judged = [Judged(touch.account_id, folds[touch.id], evaluator.answer(folds[touch.id], now, stale)) for touch in wave]
+    with system.ledger.read() as connection:
+        standings = read_standings(connection, workspace, judged, now)
+        kept = ledger_touches.messages_of(connection, [touch.id for touch in wave])
+    verdicts = []
+    for touch, each in zip(wave, judged, strict=True):
+        account = standings[touch.account_id]
+        others = [past for past in account.touches if past.id != touch.id]
+        change = _stopped(touch, replace(account, answer=each.answer, touches=others), now)
+        verdicts.append(Verdict(touch, change=change) if change else _written(worker, workspace, touch, each, now, kept.get(touch.id)))
+    return verdicts
+
+
+def _folds(system: System, workspace: Workspace, wave: Sequence[Touch], now: int) -> dict[str, Fold]:
+    """The stored folds brought up to now; read anew from the lake where rules changed or a bulk load went past the tail."""
+    needs, folds = needs_of(workspace.plan), {}
+    with system.ledger.read() as connection:
+        anew = [touch for touch in wave if touch.rule_set != workspace.hash or ledger_records.bulk_since(connection, touch.arrival)]
+        for touch in wave:
+            if touch not in anew:
+                fold = parse(touch.fold)
+                arrived = ledger_records.tail_since(connection, touch.arrival, [touch.account_id]).get(touch.account_id, [])
+                waiting = {(record.source, record.source_id) for record in fold.later}  # a night resumed after a crash saw some of them
+                fold.later += [record for record in arrived if (record.source, record.source_id) not in waiting]
+                fold.advance(now, needs, workspace.zone)
+                folds[touch.id] = fold
+    if anew:
+        accounts = sorted({touch.account_id for touch in anew})
+        with system.records(sorted({bucket_of(account) for account in accounts}), accounts, declared=workspace) as records:
+            found = read_accounts(records.duck, accounts)
+        folds.update({touch.id: fold_records(found[touch.account_id], now, needs, workspace.zone) for touch in anew})
+    return folds
+
+
+def _stopped(touch: Touch, standing: Standing, now: int) -> Mapping[str, Any]:
+    """The change of state if the touch may not go out now; empty if it may."""
+    ruling = judge_again(Planned(touch.rule, touch.per_value, touch.decided_at, touch.deadline), standing, now)
+    match ruling.kind:
+        case "go":
+            return {}
+        case "wait":
+            return {"state": State.PENDING, "due_at": ruling.due_at, "deadline": ruling.deadline}
+        case "hold":
+            return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": ruling.detail, "due_at": now + BACKOFF}
+        case "expire":
+            return {"state": State.EXPIRED, "reason": ruling.reason, "detail": None, "deadline": ruling.deadline}
+        case "drop":
+            return {"state": State.DROPPED, "reason": ruling.reason, "detail": ruling.detail}
+
+
+def _written(worker: Worker, workspace: Workspace, touch: Touch, judged: Judged, now: int, kept: bytes | None) -> Verdict:
+    """Render the letter; an attempt that was already written once to the same address goes out in the very same bytes."""
+    recipient = main_contact(judged.fold) or NOBODY
+    if recipient.address is None and touch.channel in ADDRESSED:
+        return Verdict(touch, change={"state": State.DROPPED, "reason": "bounced", "detail": "no address"})
+    occasion = Occasion(touch, judged.answer, judged.fold, recipient, now)
+    try:
+        letter = worker.channel(workspace, touch.channel).write(occasion)
+    except Unwritable as problem:
+        return Verdict(touch, change={"state": State.FAILED, "reason": DeliveryReason.UNWRITABLE, "detail": str(problem)})
+    if kept is not None and touch.address == (letter.address or None):
+        letter = replace(letter, body=kept)
+    return Verdict(replace(touch, contact_id=recipient.contact_id or None, address=letter.address or None), letter)

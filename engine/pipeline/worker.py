@@ -1,0 +1,90 @@
+"""One worker's identity, channels and connections, kept over many tasks, and the thread that keeps its claims alive."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Event, Thread
+
+from engine.calendar import MINUTE, SECOND
+from engine.channels import CHANNELS
+from engine.channels.letter import Channel, Transport
+from engine.channels.mail.transport import open_transport
+from engine.channels.note import ListTransport
+from engine.ledger import holds
+from engine.ledger import touches as ledger_touches
+from engine.ledger.open import StoreError
+from engine.pipeline.evaluate import stale_at
+from engine.pipeline.system import System
+from engine.workspace.model import Workspace
+
+log = logging.getLogger("banso.dispatch")
+
+
+@dataclass
+class Worker:
+    """One worker's identity, channels and connections, kept over many tasks."""
+
+    system: System
+    name: str
+    in_hand: set[str] = field(default_factory=set)
+    _transports: dict[tuple[str, int], Transport] = field(default_factory=dict)
+    _channels: dict[tuple[str, str], Channel] = field(default_factory=dict)
+    _stale: tuple[int, frozenset[str]] | None = None
+
+    def stale(self, workspace: Workspace, now: int) -> frozenset[str]:
+        """The stale sources, asked anew once a minute: freshness is counted in hours."""
+        if self._stale is None or not 0 <= now - self._stale[0] < MINUTE:
+            self._stale = (now, stale_at(self.system, workspace, now))
+        return self._stale[1]
+
+    def transport(self, channel: str, index: int) -> Transport:
+        """The index-th connection of a channel: to its server, or none where listing is all there is to do."""
+        if (channel, index) not in self._transports:
+            config = self.system.config
+            relayed = CHANNELS[channel].delivery == "relayed"
+            self._transports[channel, index] = open_transport(config.smtp_url, config.state_folder / "outbox") if relayed else ListTransport()
+        return self._transports[channel, index]
+
+    def channel(self, workspace: Workspace, name: str) -> Channel:
+        key = (workspace.hash, name)
+        if key not in self._channels:
+            self._channels = {key: CHANNELS[name](workspace)}
+        return self._channels[key]
+
+    @property
+    def lease(self) -> int:
+        return self.system.config.lease_seconds * SECOND
+
+    def close(self) -> None:
+        for transport in self._transports.values():
+            transport.close()
+        self._transports.clear()
+
+
+@contextmanager
+def heartbeat(worker: Worker) -> Iterator[None]:
+    """Renews the leases of what this worker holds while it waits for slow relays; a thread with a connection of its own."""
+    stop = Event()
+
+    def beat() -> None:
+        while not stop.wait(worker.system.config.lease_seconds / 3):
+            try:
+                _renew(worker)
+            except StoreError as problem:  # the store may be back for the next beat; a lease that runs out is settled by the sweep
+                log.warning("leases not renewed: %s", problem)
+
+    thread = Thread(target=beat, name="heartbeat", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _renew(worker: Worker) -> None:
+    now = worker.system.clock.now()
+    with worker.system.ledger.write() as connection:
+        ledger_touches.renew_leases(connection, worker.name, sorted(worker.in_hand), now + worker.lease)
+        holds.worker_seen(connection, worker.name, "worker", now)

@@ -1,0 +1,16 @@
+"""Why a touch waits or ended, where no gate is the reason: the closed list of what can happen on the way to the customer."""
+
+from enum import StrEnum
+
+
+class DeliveryReason(StrEnum):
+    """Kept with the touch beside the reasons of the gates; what exactly happened stands in its `detail`."""
+
+    UNWRITABLE = "unwritable"  # the template lacks a value
+    REFUSED = "refused"  # the receiver said never
+    LATER = "later"  # the receiver said not now
+    HELD = "held"  # a pause began after the decision
+    NO_REPLY = "no_reply"  # handed over, and the line broke before the answer
+    WORKER_DIED = "worker_died"  # handing over had begun, and nobody came back
+    SETTLED_SENT = "settled_sent"  # a person's word
+    SETTLED_NOT_SENT = "settled_not_sent"
