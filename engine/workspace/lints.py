@@ -137,7 +137,7 @@ def _blank_that_can_be_missing(parts: Parts, faults: Faults) -> Iterator[Found]:
     for rule_id, rule in _live(parts):
         known = known_in(rule, parts)
         for file, name, place in (blank for template in rule.do.templates() for blank in faults.blanks_of(template)):
-            if name not in known and (file, name) not in told:
+            if name not in known and not is_always_known(name, parts) and (file, name) not in told:
                 told.add((file, name))
                 faults.add("W206", place, fact=name, rule=rule_id)
     yield from ()
