@@ -71,6 +71,7 @@ HARMLESS = [
     (r"reference cut", r"(done_by|progress_by|closed_by|events|days_since|or_since|active_days|count|attribute|opened|closed|save_to|reached_by|touch|response|outcome|event|appointment|excluded)$", "nobody says which events and fields a source delivers, beyond their first word"),
     (r"reference cut", r"(article|articles|articles\.\w+|article\.\w+|screen|key|id|role|page|where\.\w+|was|postal_address|phone|address|name|owner|accounts_of|hours)$", "free names"),
     (r"key misspelt", r"(^facts\.\w+|^segments\.\w+|^goals\.\w+|^notify\.\w+|^courses\.[\w-]+|^seminars\.[\w-]+|^supports\.\w+|^people\.\w+|^channels\.\w+|values\.\w+|where\.\w+)$", "a name nobody uses"),
+    (r"reference cut", r"table\.(then|else)$", "another row of the table has the outcome that is asked for"),
     (r"cut", r"", "the file ended at a place where it was whole, and nothing names what is gone"),
 ]  # fmt: skip
 # A fault that stands on another line than the one that was spoilt, and why.
