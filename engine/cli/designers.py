@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from engine.channels import CHANNELS
-from engine.cli.door import FAULTS, SOMETHING_TO_DO, AsJson, At, Door, instant_asked, out, print_faults, print_folded, print_json, progress, shown
+from engine.cli.door import FAULTS, SOMETHING_TO_DO, AsJson, At, Door, instant_asked, out, print_faults, print_json, progress, shown
 from engine.errors import BansoError, Fault
 from engine.messages import Language, say, say_fault
 from engine.pipeline.plan import Planned, RulePlanned
@@ -33,7 +33,7 @@ def lint(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"rules": len(workspace.rules), "hash": workspace.hash, "faults": [_fault(each, language) for each in workspace.warnings]})
         return
-    print_folded(workspace.warnings, language, root)
+    print_faults(workspace.warnings, language, root)
     if workspace.warnings:
         out.print(say(language, "lint.warnings", number=len(workspace.warnings)))
     out.print(

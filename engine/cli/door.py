@@ -21,7 +21,7 @@ from rich.text import Text
 from engine.calendar import FIRST_YEAR, LAST_YEAR, instant_of, moment_of
 from engine.clock import SystemClock
 from engine.config import Config
-from engine.errors import BansoError, Fault, Place, refuse
+from engine.errors import BansoError, Fault, Place, folded, refuse
 from engine.messages import Language, say, say_fault
 from engine.pipeline.load import Progress as Report
 from engine.pipeline.slots import night_of
@@ -128,18 +128,11 @@ def progress(language: Language, key: str) -> Iterator[Report]:
 
 
 def print_faults(faults: tuple[Fault, ...], language: Language, root: Path) -> None:
-    """Each fault with its line of text, why it matters and what to do."""
-    for fault in faults:
+    """Each fault with its line of text, why it matters and what to do, and where else the same is the case."""
+    for fault, others in folded(faults):
         print_fault(fault, language, root)
-
-
-def print_folded(faults: tuple[Fault, ...], language: Language, root: Path) -> None:
-    """The first fault of each kind in full, and where else the same is the case."""
-    for code in sorted({fault.code for fault in faults}):
-        first, *others = (fault for fault in faults if fault.code == code)
-        print_fault(first, language, root)
         if others:
-            places = ", ".join(str(each.place) for each in others[:ALSO_MAX]) + (" …" if len(others) > ALSO_MAX else "")
+            places = ", ".join(str(place) for place in others[:ALSO_MAX]) + (" …" if len(others) > ALSO_MAX else "")
             err.print(Text(f"  {say(language, 'fault.also', places=places)}"), soft_wrap=True)
 
 
