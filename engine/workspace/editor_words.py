@@ -13,7 +13,7 @@ from engine.facts.spec import FactType
 from engine.messages import Language, say
 from engine.rulebook.compile import PER_PERIOD
 from engine.rulebook.plan import Fact
-from engine.workspace.check import OWN_PREFIXES
+from engine.workspace.check_rules import OWN_PREFIXES
 from engine.workspace.model import MailSource, Workspace
 
 Schema: TypeAlias = dict[str, object]

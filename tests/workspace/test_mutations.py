@@ -6,16 +6,14 @@
 import random
 import re
 import shutil
-from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from engine.channels import CHANNELS
 from engine.errors import BansoError, Fault
-from engine.messages import LANGUAGES, say_fault
 from engine.workspace.load import load_workspace
-from tests.workspace.mutations import Mutation, mutations, plain_of
+from tests.workspace.mutations import Mutation, mutations
 
 SPACE = Path(__file__).parent / "space"
 EACH = 24  # of each kind
