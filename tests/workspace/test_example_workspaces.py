@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from engine.channels import CHANNELS
-from engine.workspace.content import content_hash
+from engine.rulebook.actions import SendMail
+from engine.workspace.content import TESTS, content_hash
 from engine.workspace.load import load_workspace
 from engine.workspace.model import Workspace
 
 ROOT = Path(__file__).parents[2]
-# rules are shown without tests of their own, not every step has a rule, and the yammer data knows no names for the steps of a sign-up
-MEANT = {"W404", "W504", "W505", "W506"}
+# yammer shows rules without tests of their own, not every step has a rule, and its data knows no names for the steps of a sign-up
+MEANT = {"saiyo-cs": set[str](), "yammer": {"W404", "W504", "W505", "W506"}}
 EXAMPLES = [pytest.param(ROOT, id="saiyo-navi"), pytest.param(ROOT / "examples" / "yammer", id="yammer")]
 
 
@@ -33,7 +34,7 @@ def copied(root: Path, into: Path) -> Path:
 
 
 def test_it_loads_without_a_fault_and_its_warnings_are_meant(space: Workspace) -> None:
-    assert {warning.code for warning in space.warnings} <= MEANT
+    assert {warning.code for warning in space.warnings} <= MEANT[space.settings.workspace.id]
     assert space.rules
 
 
@@ -43,7 +44,7 @@ def test_every_rule_has_its_place_in_the_order_and_nothing_else_has(space: Works
 
 def test_every_template_is_used_by_some_rule(space: Workspace) -> None:
     used = {template for rule in space.rules.values() for template in rule.do.templates()}
-    assert used == set(space.mails)
+    assert used == set(space.templates)
 
 
 def test_every_source_says_how_it_is_read(space: Workspace) -> None:
@@ -51,7 +52,8 @@ def test_every_source_says_how_it_is_read(space: Workspace) -> None:
 
 
 def test_every_rule_says_for_whom_and_what_for(space: Workspace) -> None:
-    assert all(rule.title and rule.why.who and rule.why.benefit for rule in space.rules.values())
+    assert all(rule.title for rule in space.rules.values())
+    assert all(rule.why and rule.why.who and rule.why.benefit for rule in space.rules.values() if rule.do.lane != "internal")
 
 
 def test_every_rule_stands_at_a_file_and_line(space: Workspace, root: Path) -> None:
@@ -63,8 +65,8 @@ def test_every_rule_stands_at_a_file_and_line(space: Workspace, root: Path) -> N
 
 def test_every_reference_of_a_rule_leads_somewhere(space: Workspace) -> None:
     for rule in space.rules.values():
-        assert rule.goal in space.goals
-        assert rule.do.from_ in space.settings.senders
+        assert rule.goal in space.goals or rule.do.lane == "internal"
+        assert not isinstance(rule.do, SendMail) or rule.do.from_ in space.settings.senders
         assert rule.do.channel in space.settings.channels
 
 
@@ -75,7 +77,7 @@ def test_the_same_files_have_the_same_hash(root: Path, space: Workspace, tmp_pat
 @pytest.mark.parametrize("place", [0, 0.5, 1], ids=["first byte", "a byte in the middle", "last byte"])
 def test_any_byte_of_any_file_changes_the_hash(root: Path, space: Workspace, tmp_path: Path, place: float) -> None:
     copy = copied(root, tmp_path)
-    for path in sorted(each for each in copy.rglob("*") if each.is_file()):
+    for path in sorted(each for each in copy.rglob("*") if each.is_file() and TESTS not in each.parts):
         raw = path.read_bytes()
         spot = int(place * (len(raw) - 1))
         path.write_bytes(raw[:spot] + bytes([raw[spot] ^ 1]) + raw[spot + 1 :])
