@@ -16,7 +16,7 @@ from engine.channels import CHANNELS
 from engine.errors import BansoError, Fault, folded
 from engine.messages import LANGUAGES, say_fault
 from engine.workspace.load import load_workspace
-from tests.workspace.mutations import Mutation, mutations
+from tests.workspace.mutations import Mutation, mutations, plain_of
 
 SPACE = Path(__file__).parent / "space"
 EACH = 12  # of each kind
