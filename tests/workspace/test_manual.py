@@ -5,7 +5,6 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -85,7 +84,7 @@ class Designer:
 
 
 @pytest.fixture
-def designer(tmp_path: Path, inbox: Inbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Designer]:
+def designer(tmp_path: Path, inbox: Inbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Designer:
     """The example and the simulated companies of the demonstration, fewer of them; a repository of its own to compare with."""
     for folder in ("rules", "templates"):
         shutil.copytree(ROOT / folder, tmp_path / "space" / folder)
@@ -98,7 +97,7 @@ def designer(tmp_path: Path, inbox: Inbox, capsys: pytest.CaptureFixture[str], m
     designer = Designer(tmp_path / "space", tmp_path / "state", capsys)
     code, told = designer.banso("load", "--data", str(tmp_path / "data"), "--at", NOW.isoformat())
     assert code == 0, told
-    yield designer
+    return designer
 
 
 def _keep(root: Path) -> None:
