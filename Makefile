@@ -50,6 +50,10 @@ fix: $(VENV)/.dev ## Format and mend what can be mended
 bench: $(VENV)/.dev ## Run the benchmarks and write benchmarks/results/
 	$(BIN)/python -m benchmarks.nightly
 	$(BIN)/python -m benchmarks.one_account
+	$(BIN)/python -m benchmarks.lint
+
+soak: $(VENV)/.dev ## Spoil a workspace in every small way: about half an hour
+	$(BIN)/python -m pytest tests/workspace/test_mutations.py --all-mutations -p no:randomly
 
 lock: ## Make the lock files anew (needs uv)
 	uv pip compile pyproject.toml --extra build --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q -o requirements.lock
@@ -58,4 +62,4 @@ lock: ## Make the lock files anew (needs uv)
 clean: ## Remove the virtual environment and state
 	rm -rf $(VENV) .banso examples/*/.banso build *.egg-info
 
-.PHONY: help demo up test test-editor check fix bench lock clean
+.PHONY: help demo up test test-editor check fix bench soak lock clean

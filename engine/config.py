@@ -8,6 +8,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from engine.clock import Clock, SystemClock
 
+BROKERS = ("redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp", "sqs", "filesystem")  # what Celery can reach, and a slip of the pen is not
+SMTP = r"^smtps?://([^@/\s]*@)?[A-Za-z0-9.\-\[\]:]*[A-Za-z0-9\]]/?$"
+
 
 class Config(BaseSettings):
     """Every setting is `BANSO_` plus its name in capitals; docs/settings.md lists them."""
@@ -17,17 +20,23 @@ class Config(BaseSettings):
     workspace: Path = Field(default=Path(), description="Folder that holds rules/ and templates/.")
     state: Path | None = Field(default=None, description="Folder for lake, ledger and broker; default: .banso in the workspace.")
     ledger_url: str | None = Field(default=None, description="SQLAlchemy URL of the ledger; default: SQLite in the state folder.")
-    broker_url: str | None = Field(default=None, description="Celery broker; default: files in the state folder, no server needed.")
+    broker_url: str | None = Field(
+        default=None, pattern=rf"^({'|'.join(BROKERS)})://", description="Celery broker; default: files in the state folder, no server needed."
+    )
     smtp_url: str | None = Field(
-        default=None, description="smtp://[user:password@]host:port of the relay; without it mail is written to files in the state folder."
+        default=None,
+        pattern=SMTP,
+        description="smtp://[user:password@]host:port of the relay; without it mail is written to files in the state folder.",
     )
     language: Literal["ja", "en"] | None = Field(default=None, description="Language of messages; default: the workspace's.")
     moved_by: int = Field(default=0, description="Microseconds by which the clock is moved, for rehearsals on old logs.")
-    duckdb_threads: int = Field(default=2, description="Threads of one process's DuckDB.")
-    duckdb_memory: str = Field(default="1500MB", description="Memory limit of one process's DuckDB.")
-    lease_seconds: int = Field(default=60, description="How long a worker's claim lasts without a sign of life.")
-    sweep_seconds: int = Field(default=5, description="How often due touches are rung again.")
-    web_port: int = Field(default=8080, description="Port of `banso serve`.")
+    duckdb_threads: int = Field(default=2, ge=1, le=1024, description="Threads of one process's DuckDB.")
+    duckdb_memory: str = Field(
+        default="1500MB", pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B)$", description="Memory limit of one process's DuckDB."
+    )
+    lease_seconds: int = Field(default=60, ge=1, description="How long a worker's claim lasts without a sign of life.")
+    sweep_seconds: int = Field(default=5, ge=1, description="How often due touches are rung again.")
+    web_port: int = Field(default=8080, ge=1, le=65_535, description="Port of `banso serve`.")
     web_host: str = Field(default="127.0.0.1", description="Address `banso serve` listens on.")
 
     @property

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+TOLD = ("name", "value", "key", "fact", "comparison", "wanted", "sign", "problem")  # the values that say what is wrong
+
 
 @dataclass(frozen=True, order=True)
 class Place:
@@ -43,3 +45,15 @@ def refuse(code: str, place: str | Place, **values: object) -> BansoError:
     """A single fault as an exception, ready to be raised."""
     where = place if isinstance(place, Place) else Place(place)
     return BansoError([Fault(code, where, values)])
+
+
+def folded(faults: Iterable[Fault]) -> list[tuple[Fault, list[Place]]]:
+    """Faults that say the same of several places as one: the first, and the places of the others. Warnings of a kind are all the same."""
+    found: dict[tuple[str, ...], tuple[Fault, list[Place]]] = {}
+    for fault in faults:
+        same = (fault.code, *((repr(fault.values.get(key)) for key in TOLD) if fault.refuses else ()))
+        if same in found:
+            found[same][1].append(fault.place)
+        else:
+            found[same] = (fault, [])
+    return list(found.values())

@@ -9,11 +9,16 @@ from rich.panel import Panel
 from rich.table import Table
 
 from engine.calendar import date_of_day
+from engine.channels.letter import Unwritable
 from engine.cli.door import AsJson, At, Door, instant_asked, out, print_json, shown
+from engine.cli.ops import touch_reason_in_words
+from engine.errors import refuse
 from engine.facts.route import COMPLETE
 from engine.messages import Language, say
 from engine.pipeline import explain as story
-from engine.pipeline.explain import ConditionSeen, Explanation, FactSeen, Moment, RuleSeen
+from engine.pipeline.explain import ConditionSeen, Explanation, FactSeen, RuleSeen
+from engine.pipeline.timeline import Moment
+from engine.pipeline.timeline import timeline as run_timeline
 from engine.rulebook.python import Known
 from engine.workspace.model import Workspace
 
@@ -92,9 +97,9 @@ def _fate(rule: RuleSeen, language: Language) -> str:
 
 def condition_in_words(condition: ConditionSeen, workspace: Workspace, language: Language) -> str:
     """`stalled_days 4, wanted at_least 5` — as written, with the values it met."""
-    values = ", ".join(f"{name} = {value_in_words(name, value, workspace, language)}" for name, value in condition.values.items())
+    values = ", ".join(f"{name} = {value_in_words(name, value, workspace, language)}" for name, value in condition.values.items() if name != "done")
     kind = "" if condition.kind == "when" else f"{say(language, 'explain.unless')} "
-    return f"{kind}{_written(condition.written)}    {values}"
+    return f"{kind}{_written(condition.written)}    {values}".rstrip()
 
 
 def _written(raw: object) -> str:
@@ -109,12 +114,14 @@ def _written(raw: object) -> str:
 def value_in_words(name: str, value: Known, workspace: Workspace, language: Language) -> str:
     """A fact's value for people: labels beside ids, dates as dates, a question mark for unknown."""
     fact = workspace.plan.facts.get(name)
-    if name == "done" or fact is None:
+    if fact is None:
         return "…"
     if value is None:
         return say(language, "explain.unknown_value")
     if fact.type.kind == "date" and isinstance(value, int):
         return date_of_day(value).isoformat()
+    if fact.type.kind == "tags":
+        return ", ".join(fact.type.values.get(tag, tag) for tag in str(value).split("|") if tag)
     label = fact.type.values.get(str(value))
     return f"{value} ({label})" if label and label != value else str(value)
 
@@ -136,7 +143,7 @@ def timeline(context: typer.Context, account: Account, at: At = None, as_json: A
     door: Door = context.obj
     with door.system() as system:
         instant = instant_asked(at, system)
-        moments = story.timeline(system, account, instant)
+        moments = run_timeline(system, account, instant)
         if as_json:
             print_json(moments)
         else:
@@ -150,8 +157,18 @@ def print_timeline(account: str, moments: list[Moment], workspace: Workspace, la
     for moment in moments:
         style = "bold cyan" if moment.kind == "touch" else ""
         until = date_of_day(moment.window_until).isoformat() if moment.window_until is not None else ""
-        table.add_row(shown(moment.at, workspace, "%Y-%m-%d %H:%M"), moment.source, moment.what, escape(moment.detail), until, style=style)
+        detail = escape(moment_in_words(moment, language))
+        table.add_row(shown(moment.at, workspace, "%Y-%m-%d %H:%M"), moment.source, moment.what, detail, until, style=style)
     out.print(table)
+
+
+def moment_in_words(moment: Moment, language: Language) -> str:
+    """A record's content as it came; a touch's state, and why, in words."""
+    if moment.state is None:
+        return moment.detail
+    why = touch_reason_in_words(moment.reason, language) if moment.reason and moment.reason != moment.state else ""
+    told = [say(language, f"state.{moment.state}"), why, moment.detail if moment.detail != moment.reason else ""]
+    return " · ".join(part for part in told if part)
 
 
 def preview(
@@ -161,7 +178,10 @@ def preview(
     door: Door = context.obj
     with door.system() as system:
         instant = instant_asked(at, system)
-        parts = story.preview(system, rule, account, instant)
+        try:
+            parts = story.preview(system, rule, account, instant)
+        except Unwritable as error:
+            raise refuse("E648", rule, account=account, problem=str(error)) from error
     if as_json:
         print_json(dict(parts))
         return
@@ -207,6 +227,6 @@ def _print_facts(seen: list[FactSeen], workspace: Workspace, language: Language)
     for key in ("name", "label", "value", "source", "said"):
         table.add_column(say(language, f"facts.{key}"))
     for fact in seen:
-        value = str(fact.value).replace("|", ", ") if fact.name == "done" else value_in_words(fact.name, fact.value, workspace, language)
+        value = value_in_words(fact.name, fact.value, workspace, language)
         table.add_row(fact.name, fact.label, escape(value), fact.source, shown(fact.said_at, workspace, "%Y-%m-%d %H:%M"))
     out.print(table)

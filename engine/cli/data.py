@@ -16,7 +16,8 @@ from engine.pipeline.compact import compact as run_compact
 from engine.pipeline.load import Loaded, Origin
 from engine.pipeline.load import load as run_load
 from engine.pipeline.report import report as run_report
-from engine.reports.report import Asked
+from engine.reports.report import Asked, Cell
+from engine.reports.report import Table as Answer
 
 
 def register(app: typer.Typer) -> None:
@@ -103,18 +104,38 @@ def report(
         raise typer.BadParameter("account or contact", param_hint="--unit")
     door: Door = context.obj
     with door.system() as system:
+        language = door.language(system)
         instant = parse_instant(at, system.workspace) if at else system.clock.now()
         asked = Asked("contact" if unit == "contact" else "account", segment, tuple(days) if days else Asked.days)
         answer = run_report(system, name, asked, instant, _zone(zone) if zone else None)
     if as_json:
         print_json([dict(zip(answer.columns, row, strict=True)) for row in answer.rows])
         return
-    table = Table(title=name)
+    print_report(name, answer, language)
+
+
+def print_report(name: str, answer: Answer, language: Language) -> None:
+    """Numbers as people read them; `--json` has them raw."""
+    table = Table(title=say(language, f"report.{name}"), title_justify="left")
     for column in answer.columns:
-        table.add_column(column, justify="left" if column in {"unit", "step"} else "right")
+        table.add_column(say(language, f"report.{column}"), justify="left" if column in {"unit", "step"} else "right")
     for row in answer.rows:
-        table.add_row(*["–" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row])
+        table.add_row(*[_cell(column, cell, language) for column, cell in zip(answer.columns, row, strict=True)])
     out.print(table)
+
+
+def _cell(column: str, cell: Cell, language: Language) -> str:
+    """A share in percent, a duration in days or hours, whatever else as it is."""
+    if cell is None:
+        return "–"
+    if column == "unit":
+        return say(language, f"unit.{cell}")
+    if column == "conv_from_prev":
+        return f"{float(cell):.1%}"
+    if column == "median_s_from_prev":
+        hours = float(cell) / 3600
+        return say(language, "report.days", number=f"{hours / 24:.1f}") if hours >= 48 else say(language, "report.hours", number=f"{hours:.1f}")
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
 
 
 def _zone(name: str) -> Zone:

@@ -22,19 +22,20 @@ from engine.clock import SystemClock
 from engine.config import Config
 from engine.messages import Language, say
 from engine.pipeline.example import example_root
-from engine.pipeline.explain import explain, timeline
+from engine.pipeline.explain import explain
 from engine.pipeline.load import Origin, load
 from engine.pipeline.nightly import nightly
 from engine.pipeline.ops import status
 from engine.pipeline.plan import plan
 from engine.pipeline.sent import SentTouch, sent_touches
 from engine.pipeline.system import System
+from engine.pipeline.timeline import timeline
 from engine.simulator import Delivered, World
 
 START = date(2026, 1, 5)
 LAST_NIGHT = date(2026, 4, 8)  # a Wednesday in the season of entries and briefings
 ZONE = ZoneInfo("Asia/Tokyo")
-NIGHT, MORNING = time(2), time(10)
+LOADS, NIGHT, MORNING = time(1, 50), time(2), time(10)
 
 
 @dataclass
@@ -62,9 +63,11 @@ class Demo:
 
     def run_night(self, day: date) -> None:
         """Decide at night, send in the morning through a worker process, and let the mails act."""
-        self.live_until(datetime.combine(day, NIGHT, ZONE))
+        self.live_until(datetime.combine(day, LOADS, ZONE))
+        instant = instant_of(datetime.combine(day, NIGHT, ZONE))
+        self.system.clock = SystemClock.starting_at(instant)
         with progress(self.language, "nightly.running") as bar:
-            night = nightly(self.system, self.system.clock.now(), bar)
+            night = nightly(self.system, instant, bar)
         before = len(self.mailbox.received)
         morning = datetime.combine(day, MORNING, ZONE)
         self._send(morning)
@@ -76,8 +79,12 @@ class Demo:
     def _send(self, morning: datetime) -> None:
         config = self.system.config
         command = [sys.executable, "-m", "engine.cli", "-w", str(config.workspace), "--state", str(config.state_folder)]
-        command += ["worker", "--until-idle", "--at", morning.isoformat()]
-        subprocess.run(command, check=True, env={**os.environ, "BANSO_SMTP_URL": self.url, "BANSO_SWEEP_SECONDS": "1"})
+        command += ["worker", "--until-idle", "--rehearse", "--at", morning.isoformat()]
+        settings = {**os.environ, "BANSO_SMTP_URL": self.url, "BANSO_SWEEP_SECONDS": "1"}
+        ended = subprocess.run(command, check=False, env=settings, capture_output=True, text=True)  # its farewell is of no use here
+        if ended.returncode:
+            sys.stderr.write(ended.stderr)
+            raise subprocess.CalledProcessError(ended.returncode, command)
 
 
 def _delivered(touch: SentTouch, at: datetime) -> Delivered:
@@ -100,7 +107,8 @@ def run_demo(door: Door, *, companies: int, seed: int, nights: int) -> None:
         demo = Demo(door, system, world, language, state / "data", url, mailbox)
         for day in days:
             demo.run_night(day)
-        demo.live_until(datetime.combine(LAST_NIGHT + timedelta(days=1), NIGHT, ZONE))
+        demo.live_until(datetime.combine(LAST_NIGHT + timedelta(days=1), LOADS, ZONE))
+        system.clock = SystemClock.starting_at(instant_of(datetime.combine(LAST_NIGHT + timedelta(days=1), NIGHT, ZONE)))
         _show(demo)
         system.close()
 

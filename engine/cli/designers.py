@@ -6,7 +6,7 @@ import typer
 from rich.table import Table
 
 from engine.channels import CHANNELS
-from engine.cli.door import FAULTS, SOMETHING_TO_DO, AsJson, At, Door, instant_asked, out, print_faults, print_folded, print_json, progress, shown
+from engine.cli.door import FAULTS, SOMETHING_TO_DO, AsJson, At, Door, instant_asked, out, print_faults, print_json, progress, shown, shown_weekday
 from engine.errors import BansoError, Fault
 from engine.messages import Language, say, say_fault
 from engine.pipeline.plan import Planned, RulePlanned
@@ -33,7 +33,7 @@ def lint(context: typer.Context, as_json: AsJson = False) -> None:
     if as_json:
         print_json({"rules": len(workspace.rules), "hash": workspace.hash, "faults": [_fault(each, language) for each in workspace.warnings]})
         return
-    print_folded(workspace.warnings, language, root)
+    print_faults(workspace.warnings, language, root)
     if workspace.warnings:
         out.print(say(language, "lint.warnings", number=len(workspace.warnings)))
     out.print(
@@ -106,7 +106,7 @@ def print_plan(planned: Planned, workspace: Workspace, language: Language) -> No
 def _plan_row(rule: RulePlanned, workspace: Workspace, language: Language) -> Sequence[str]:
     numbers = [f"{number:,}" for number in (rule.matched, rule.unknown, rule.gated, rule.lost)]
     won = f"[bold green]{rule.won:,}[/bold green]" if rule.won else "0"
-    goes = shown(rule.due_at, workspace, "%a %H:%M") if rule.won else say(language, "plan.nobody")
+    goes = shown_weekday(rule.due_at, workspace, language) if rule.won else say(language, "plan.nobody")
     return (rule.lane, rule.rule_id, rule.stage, *numbers, won, goes, reason_in_words(rule.reason, rule.reason_count, language))
 
 

@@ -19,9 +19,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.text import Text
 
 from engine.calendar import FIRST_YEAR, LAST_YEAR, instant_of, moment_of
+from engine.channels.words import WEEKDAYS
 from engine.clock import SystemClock
 from engine.config import Config
-from engine.errors import BansoError, Fault, Place, refuse
+from engine.errors import BansoError, Fault, Place, folded, refuse
 from engine.messages import Language, say, say_fault
 from engine.pipeline.load import Progress as Report
 from engine.pipeline.slots import night_of
@@ -53,6 +54,9 @@ class Door:
     @contextmanager
     def system(self, at: str | None = None) -> Iterator[System]:
         """A system whose clock is the machine's, or runs on from `at`."""
+        state = self.config.state_folder
+        if state.exists() and not state.is_dir():
+            raise refuse("E651", str(state), name="BANSO_STATE", value=state)
         system = System(self.config, self.config.clock())
         try:
             if at is not None:
@@ -60,6 +64,11 @@ class Door:
             yield system
         finally:
             system.close()
+
+    def must_have_come(self, instant: int, *, rehearse: bool) -> None:
+        """Acting ahead of the machine's clock blinds a deployment to what comes in until then. Raises BansoError E652."""
+        if instant > SystemClock(max(self.config.moved_by, 0)).now() and not rehearse:
+            raise refuse("E652", "--at")
 
     def language(self, system: System | None = None) -> Language:
         """The language asked for, else the workspace's, else English."""
@@ -77,8 +86,9 @@ def instant_asked(at: str | None, system: System) -> int:
 
 
 def _setting_fault(name: str, given: object) -> Fault:
+    """Of a URL only what stands behind a password is shown."""
     variable = f"BANSO_{name.upper()}"
-    return Fault("E651", Place(variable), {"name": variable, "value": given})
+    return Fault("E651", Place(variable), {"name": variable, "value": str(given).rpartition("@")[2] if name.endswith("_url") else given})
 
 
 def parse_instant(text: str, workspace: Workspace, option: str = "--at") -> int:
@@ -99,6 +109,14 @@ def parse_instant(text: str, workspace: Workspace, option: str = "--at") -> int:
 def shown(instant: int | None, workspace: Workspace, form: str = "%m-%d %H:%M") -> str:
     """An instant in the workspace's zone."""
     return "–" if instant is None else moment_of(instant, ZoneInfo(workspace.zone.name)).strftime(form)
+
+
+def shown_weekday(instant: int | None, workspace: Workspace, language: Language) -> str:
+    """The day of the week in the reader's language, and the time."""
+    if instant is None:
+        return "–"
+    moment = moment_of(instant, ZoneInfo(workspace.zone.name))
+    return f"{WEEKDAYS[language][moment.weekday()]} {moment:%H:%M}"
 
 
 def print_json(value: object) -> None:
@@ -128,18 +146,11 @@ def progress(language: Language, key: str) -> Iterator[Report]:
 
 
 def print_faults(faults: tuple[Fault, ...], language: Language, root: Path) -> None:
-    """Each fault with its line of text, why it matters and what to do."""
-    for fault in faults:
+    """Each fault with its line of text, why it matters and what to do, and where else the same is the case."""
+    for fault, others in folded(faults):
         print_fault(fault, language, root)
-
-
-def print_folded(faults: tuple[Fault, ...], language: Language, root: Path) -> None:
-    """The first fault of each kind in full, and where else the same is the case."""
-    for code in sorted({fault.code for fault in faults}):
-        first, *others = (fault for fault in faults if fault.code == code)
-        print_fault(first, language, root)
         if others:
-            places = ", ".join(str(each.place) for each in others[:ALSO_MAX]) + (" …" if len(others) > ALSO_MAX else "")
+            places = ", ".join(str(place) for place in others[:ALSO_MAX]) + (" …" if len(others) > ALSO_MAX else "")
             err.print(Text(f"  {say(language, 'fault.also', places=places)}"), soft_wrap=True)
 
 

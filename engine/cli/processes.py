@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from engine.channels.mail.transport import open_transport
 from engine.cli.designers import reason_in_words
 from engine.cli.door import AsJson, At, Door, out, print_json, progress, shown
 from engine.messages import Language, say
@@ -19,13 +20,17 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def nightly(context: typer.Context, at: At = None, as_json: AsJson = False) -> None:
+Rehearse = Annotated[bool, typer.Option("--rehearse", help="Let --at lie in the future; only on a state folder made for it.")]
+
+
+def nightly(context: typer.Context, at: At = None, rehearse: Rehearse = False, as_json: AsJson = False) -> None:
     """Decide for all accounts and plan the touches; the same night twice adds nothing."""
     from workers.app import make_app
     from workers.run import sweep_once
 
     door: Door = context.obj
     with door.system(at) as system:
+        door.must_have_come(system.clock.now(), rehearse=rehearse)
         language = door.language(system)
         with progress(language, "nightly.running") as bar:
             night = run_nightly(system, system.clock.now(), bar)
@@ -40,7 +45,8 @@ def print_night(night: Night, workspace: Workspace, language: Language) -> None:
     """What was decided, rule by rule, with the reasons."""
     key = "nightly.already" if night.already_done else "nightly.title"
     values = {"accounts": f"{night.accounts:,}", "matched": f"{night.matched:,}", "won": f"{night.won:,}"}
-    table = Table(title=say(language, key, slot=night.slot, at=shown(night.instant, workspace, "%Y-%m-%d %H:%M"), **values), title_justify="left")
+    out.print(say(language, key, slot=night.slot, at=shown(night.instant, workspace, "%Y-%m-%d %H:%M"), **values), style="italic", soft_wrap=True)
+    table = Table()
     table.add_column(say(language, "plan.rule"))
     table.add_column(say(language, "plan.match"), justify="right")
     table.add_column(say(language, "plan.won"), justify="right")
@@ -58,25 +64,32 @@ def worker(
     context: typer.Context,
     queues: QueueArgument = None,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Leave when nothing is due any more.")] = False,
+    rehearse: Rehearse = False,
     at: At = None,
 ) -> None:
     """Send what is due: a Celery worker with a sweeper beside it."""
     from workers.app import queues as all_queues
     from workers.run import run_worker
 
+    unknown = sorted(set(queues or []) - set(all_queues()))
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}: {' | '.join(all_queues())}", param_hint="QUEUES")
     _log_to_stderr()
     door: Door = context.obj
     with door.system(at) as system:
+        door.must_have_come(system.clock.now(), rehearse=rehearse)
+        open_transport(system.config.smtp_url, system.config.state_folder / "outbox").close()  # a URL that is none is told now, not at nine
         run_worker(system, queues or list(all_queues()), until_idle=until_idle)
 
 
-def scheduler(context: typer.Context, at: At = None) -> None:
+def scheduler(context: typer.Context, rehearse: Rehearse = False, at: At = None) -> None:
     """The clock: runs each night's slot once, catches up after downtime, and sweeps."""
     from workers.scheduler import run_scheduler
 
     _log_to_stderr()
     door: Door = context.obj
     with door.system(at) as system:
+        door.must_have_come(system.clock.now(), rehearse=rehearse)
         run_scheduler(system)
 
 

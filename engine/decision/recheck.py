@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from engine.decision.candidates import IN_HOURS, candidate_of
+from engine.decision.candidates import candidate_of, per_value
 from engine.decision.gates import EXPIRED, NO_LONGER_TRUE, findings
-from engine.decision.standing import Standing
+from engine.decision.standing import Candidate, Standing
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Planned:
 
     rule_id: str
     per_value: str
+    decided_at: int
     deadline: int
 
 
@@ -22,32 +23,38 @@ class Ruling:
     """`go`: send it; `wait` until `due_at`; `hold`: a pause is in force; `drop` and `expire` end it with a reason of the closed list."""
 
     kind: Literal["go", "wait", "hold", "drop", "expire"]
+    deadline: int
     reason: str | None = None
     detail: str | None = None
     due_at: int | None = None
 
 
-def recheck(planned: Planned, standing: Standing, now: int) -> Ruling:  # noqa: PLR0911  # one return for each way it can end
+def recheck(planned: Planned, standing: Standing, now: int) -> Ruling:
     """Judge a touch again. `standing` is the account's at `now`, without the touch itself, with every rule's verdict."""
-    workspace = standing.workspace
-    rule = workspace.rules.get(planned.rule_id)
+    rule = standing.workspace.rules.get(planned.rule_id)
     if now > planned.deadline:
-        return Ruling("expire", EXPIRED)
+        return Ruling("expire", planned.deadline, EXPIRED)
     if rule is None or standing.answer.rules.get(planned.rule_id) is not True:
-        return Ruling("drop", NO_LONGER_TRUE)
-    fresh = candidate_of(workspace, planned.rule_id, standing.answer.columns, now)
-    if fresh.per_value != planned.per_value:
-        return Ruling("drop", NO_LONGER_TRUE, f"{rule.again.per}: {fresh.per_value}")
-    deadline = min(planned.deadline, fresh.deadline)
+        return Ruling("drop", planned.deadline, NO_LONGER_TRUE)
+    fresh = candidate_of(standing.workspace, planned.rule_id, standing.answer.columns, now)
+    # A period such as the month is the one it was decided in; a fact must still say what the touch was counted under.
+    counted = per_value(standing.workspace, rule.again.per, standing.answer.columns, standing.workspace.zone.day(planned.decided_at))
+    if counted != planned.per_value:
+        return Ruling("drop", planned.deadline, NO_LONGER_TRUE, f"{rule.again.per} was {planned.per_value}")
+    return _in_time(replace(fresh, per_value=planned.per_value, deadline=min(planned.deadline, fresh.deadline)), standing, now)
+
+
+def _in_time(candidate: Candidate, standing: Standing, now: int) -> Ruling:
+    """Still true: then the hours, the deadline and the gates decide."""
+    deadline = candidate.deadline
     if now > deadline:
-        return Ruling("expire", EXPIRED)
-    allowed = workspace.hours.next_allowed(now) if rule.do.lane in IN_HOURS else now
-    if allowed > now:
-        return Ruling("wait", due_at=allowed)
-    stopped_by = findings(replace(fresh, due_at=now, deadline=deadline), standing)
+        return Ruling("expire", deadline, EXPIRED)
+    if candidate.due_at > now:
+        return Ruling("wait", deadline, due_at=candidate.due_at)
+    stopped_by = findings(candidate, standing)
     if "paused" in stopped_by:
-        return Ruling("hold", "paused", stopped_by["paused"])
+        return Ruling("hold", deadline, "paused", stopped_by["paused"])
     if stopped_by:
         reason, detail = next(iter(stopped_by.items()))
-        return Ruling("drop", reason, detail)
-    return Ruling("go")
+        return Ruling("drop", deadline, reason, detail)
+    return Ruling("go", deadline)

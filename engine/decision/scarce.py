@@ -108,12 +108,23 @@ def trial_place(rule_id: str) -> str:
 
 @dataclass
 class Granted:
-    """What was given out before, in the order that scarce things ask for; the same account and rule get the same answer."""
+    """What was given out before, in the order that scarce things ask for; the same account and rule get the same answer.
+
+    `closed`: everybody was asked; who did not want then, because a gate stopped him that has opened since, comes too late. Else scarce
+    things are not judged.
+    """
 
     given: Mapping[tuple[str, str], Allotment]
+    closed: bool = False
 
     def allot(self, candidate: Candidate, standing: Standing) -> Allotment:
-        return self.given.get((standing.account_id, candidate.rule_id), Allotment())
+        found = self.given.get((standing.account_id, candidate.rule_id))
+        if found is not None or not self.closed or not is_scarce(candidate.rule, standing.workspace):
+            return found or Allotment()
+        lead_to = candidate.rule.do.leads
+        if lead_to is not None and lead_to.place is not None:
+            return Allotment(reason=NO_SEAT, detail=lead_to.place)
+        return Allotment(reason=TEAM_FULL) if candidate.rule.do.channel == "call" else Allotment(reason="stage", detail="try: given out")
 
 
 def rank_of(workspace: Workspace, lane: Lane, account_id: str, columns: Mapping[str, Known]) -> tuple[int | str, ...]:

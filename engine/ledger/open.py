@@ -11,11 +11,19 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
 from engine.errors import refuse
 
-__all__ = ["Connection", "Ledger", "StoreError", "open_ledger", "reachable", "sqlite_version"]  # whoever hands a transaction on names its type by us
+__all__ = [
+    "Connection",
+    "Ledger",
+    "StoreError",
+    "open_ledger",
+    "problem_of",
+    "reachable",
+    "sqlite_version",
+]  # whoever hands a transaction on names its type by us
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30  # the wait for SQLite's write lock is not a queue; five seconds were too thin when measured
@@ -61,16 +69,25 @@ class Ledger:
 
 
 def open_ledger(url: str) -> Ledger:
-    """Connect and migrate. Raises BansoError E620 if the store cannot be reached."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    ledger = Ledger(_sqlite(url) if parsed.get_backend_name() == "sqlite" else _postgresql(url))
+    """Connect and migrate. Raises BansoError E620 if the URL is none of ours or the store cannot be reached."""
     try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise refuse("E620", "BANSO_LEDGER_URL", problem=problem_of(error)) from error
+    place = parsed.render_as_string(hide_password=True)
+    try:
+        if parsed.get_backend_name() == "sqlite" and parsed.database:
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        ledger = Ledger(_sqlite(url) if parsed.get_backend_name() == "sqlite" else _postgresql(url))
         ledger.migrate()
-    except OperationalError as error:
-        raise refuse("E620", parsed.render_as_string(hide_password=True), problem=str(error.orig).strip().split("\n")[0]) from error
+    except (StoreError, ModuleNotFoundError, OSError) as error:  # no driver for the URL is a missing module
+        raise refuse("E620", place, problem=problem_of(error)) from error
     return ledger
+
+
+def problem_of(error: Exception) -> str:
+    """What the store said, in one line."""
+    return str(getattr(error, "orig", None) or error).strip().split("\n")[0]
 
 
 def _sqlite(url: str) -> Engine:

@@ -40,7 +40,9 @@ def say_fault(language: Language, code: str, values: Mapping[str, object]) -> tu
     entry = catalogue(language).get(code) or catalogue(language)["E000"]
     assert isinstance(entry, Mapping), code
     near = values.get("near") or _nearest(values)
-    shown = _Values({key: _listed(value) if isinstance(value, tuple) else _shown(language, value) for key, value in values.items()}, code=code)
+    shown = _Values(
+        {key: _listed(language, value) if isinstance(value, tuple) else _shown(language, value) for key, value in values.items()}, code=code
+    )
     if "kind" in values:
         shown["kind"] = say(language, f"kind.{values['kind']}")
     if "need" in values:
@@ -63,10 +65,12 @@ def _nearest(values: Mapping[str, object]) -> str | None:
     return str(found[0]) if found else None
 
 
-def _listed(known: tuple[object, ...]) -> str:
+def _listed(language: Language, known: tuple[object, ...]) -> str:
     """Names to choose from; of very many the first."""
+    if not known:
+        return say(language, "nothing")
     more = " …" if len(known) > LISTED else ""
-    return (", ".join(str(item) for item in known[:LISTED]) or "–") + more
+    return ", ".join(str(item) for item in known[:LISTED]) + more
 
 
 def _shown(language: Language, value: object) -> str:

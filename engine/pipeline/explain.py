@@ -1,4 +1,4 @@
-"""explain, timeline, preview, facts: everything about one account at an instant, recomputed from the log."""
+"""explain, preview, facts: one account at an instant, recomputed from the log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +19,6 @@ from engine.pipeline.matched import nightly_rules
 from engine.pipeline.nightly import JOB
 from engine.pipeline.standings import read_standings
 from engine.pipeline.system import System
-from engine.records.lake import read_accounts
-from engine.records.record import Record, bucket_of
 from engine.rulebook.actions import LANES
 from engine.rulebook.python import Known, Verdict
 from engine.rulebook.spec import RuleSpec
@@ -198,42 +196,6 @@ def _facts_seen(workspace: Workspace, judged: Judged) -> list[FactSeen]:
             value = "|".join(step for step in workspace.route.steps if columns.get(f"done.{step}") is True)
         seen.append(FactSeen(fact.name, fact.label, value, fact.unit, ", ".join(sources), max(instants, default=None)))
     return seen
-
-
-@dataclass(frozen=True)
-class Moment:
-    """One entry of a timeline: a record, or a touch with its state and window."""
-
-    at: int
-    kind: str  # record | touch
-    what: str
-    detail: str
-    source: str
-    window_until: int | None = None
-
-
-def timeline(system: System, account: str, instant: int) -> list[Moment]:
-    """What happened to an account until an instant, in order of time, with what banso did."""
-    with system.records([bucket_of(account)], [account]) as records:
-        found = read_accounts(records.duck, [account])[account]
-    with system.ledger.read() as connection:
-        touches = ledger_touches.touches_of(connection, [account], until=instant)
-    if not found and not touches:
-        raise refuse("E640", account, account=account)
-    moments = [_of_record(record) for record in found if record.occurred_at <= instant and record.known_at <= instant and record.event != "mail.sent"]
-    moments += [_of_touch(touch) for touch in touches]
-    return sorted(moments, key=lambda each: (each.at, each.kind, each.what))
-
-
-def _of_record(record: Record) -> Moment:
-    if record.field is not None:
-        return Moment(record.occurred_at, "record", record.field, record.value or "", record.source)
-    return Moment(record.occurred_at, "record", record.event or "", record.properties or "", record.source)
-
-
-def _of_touch(touch: Touch) -> Moment:
-    detail = " ".join(part for part in (touch.state.value, touch.reason or "") if part)
-    return Moment(touch.sent_at or touch.decided_at, "touch", touch.rule, detail, touch.channel, touch.window_last_day)
 
 
 def preview(system: System, rule_id: str, account: str, instant: int) -> Mapping[str, str]:

@@ -35,7 +35,7 @@ def grant(asked: Asked, stock: Stock, standings_of: StandingsOf, skip: frozenset
         for batch in _in_rank(asked, rules, lane, skip) if rules else ():
             for matched, standing in zip(batch, standings_of(batch), strict=True):
                 decide(_until(lane, matched, docket), standing, giving)
-    return Granted(giving.given)
+    return Granted(giving.given, closed=True)
 
 
 def _in_rank(asked: Asked, rules: Sequence[str], lane: Lane, skip: frozenset[str]) -> Iterator[list[Matched]]:

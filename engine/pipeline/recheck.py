@@ -6,10 +6,11 @@ from typing import Any
 
 from engine.calendar import SECOND
 from engine.channels.letter import Letter, Occasion, Unwritable
-from engine.decision.candidates import candidate_of, per_value
-from engine.decision.gates import ADDRESSED, EXPIRED, NO_LONGER_TRUE, findings
+from engine.decision.gates import ADDRESSED
+from engine.decision.recheck import Planned
+from engine.decision.recheck import recheck as judge_again
 from engine.decision.recipient import NOBODY, main_contact
-from engine.decision.standing import Candidate, Standing
+from engine.decision.standing import Standing
 from engine.facts.fold import Fold, fold_records, parse
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
@@ -49,7 +50,7 @@ def recheck(worker: Worker, wave: Sequence[Touch]) -> list[Verdict]:
     for touch, each in zip(wave, judged, strict=True):
         account = standings[touch.account_id]
         others = [past for past in account.touches if past.id != touch.id]
-        change = _stopped(workspace, touch, replace(account, answer=each.answer, touches=others), now)
+        change = _stopped(touch, replace(account, answer=each.answer, touches=others), now)
         verdicts.append(Verdict(touch, change=change) if change else _written(worker, workspace, touch, each, now, kept.get(touch.id)))
     return verdicts
 
@@ -75,33 +76,20 @@ def _folds(system: System, workspace: Workspace, wave: Sequence[Touch], now: int
     return folds
 
 
-def _stopped(workspace: Workspace, touch: Touch, standing: Standing, now: int) -> Mapping[str, Any]:
+def _stopped(touch: Touch, standing: Standing, now: int) -> Mapping[str, Any]:
     """The change of state if the touch may not go out now; empty if it may."""
-    rule = workspace.rules.get(touch.rule)
-    if now > touch.deadline:
-        return {"state": State.EXPIRED, "reason": EXPIRED, "detail": None}
-    if rule is None or standing.answer.rules.get(touch.rule) is not True:
-        return {"state": State.DROPPED, "reason": NO_LONGER_TRUE, "detail": None}
-    # A period such as the month is the one it was decided in; a fact must still say what the touch was counted under.
-    if per_value(workspace, rule.again.per, standing.answer.columns, workspace.zone.day(touch.decided_at)) != touch.per_value:
-        return {"state": State.DROPPED, "reason": NO_LONGER_TRUE, "detail": f"{rule.again.per} was {touch.per_value}"}
-    candidate = candidate_of(workspace, touch.rule, standing.answer.columns, now)
-    deadline = min(touch.deadline, candidate.deadline)
-    if now > deadline:
-        return {"state": State.EXPIRED, "reason": EXPIRED, "detail": None, "deadline": deadline}
-    if candidate.due_at > now:
-        return {"state": State.PENDING, "due_at": candidate.due_at, "deadline": deadline}
-    return _gated(replace(candidate, per_value=touch.per_value, deadline=deadline), standing, now)
-
-
-def _gated(candidate: Candidate, standing: Standing, now: int) -> Mapping[str, Any]:
-    stopped_by = findings(candidate, standing)
-    if "paused" in stopped_by:
-        return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": stopped_by["paused"], "due_at": now + BACKOFF}
-    if stopped_by:
-        reason, detail = next(iter(stopped_by.items()))
-        return {"state": State.DROPPED, "reason": reason, "detail": detail}
-    return {}
+    ruling = judge_again(Planned(touch.rule, touch.per_value, touch.decided_at, touch.deadline), standing, now)
+    match ruling.kind:
+        case "go":
+            return {}
+        case "wait":
+            return {"state": State.PENDING, "due_at": ruling.due_at, "deadline": ruling.deadline}
+        case "hold":
+            return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": ruling.detail, "due_at": now + BACKOFF}
+        case "expire":
+            return {"state": State.EXPIRED, "reason": ruling.reason, "detail": None, "deadline": ruling.deadline}
+        case "drop":
+            return {"state": State.DROPPED, "reason": ruling.reason, "detail": ruling.detail}
 
 
 def _written(worker: Worker, workspace: Workspace, touch: Touch, judged: Judged, now: int, kept: bytes | None) -> Verdict:

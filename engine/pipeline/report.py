@@ -26,15 +26,21 @@ def report(system: System, name: str, asked: Asked, instant: int, zone: Zone | N
         bound = bind(workspace, records, instant, frozenset())
         bound = replace(bound, zone=zone) if zone is not None else bound
         _make_units(records, workspace, asked, bound)
-        question = REPORTS[name](list(workspace.route.steps), asked)
+        question = REPORTS[name](list(workspace.route.steps), replace(asked, counting=workspace.route.spec.stalled))
         return question.table(records.duck.execute(question.sql(bound)).fetchall())
 
 
 def _make_units(records: Records, workspace: Workspace, asked: Asked, bound: Bound) -> None:
-    """One row a unit with the first time of each step, only units in the segment."""
+    """One row a unit with the first time of each step and whether its account needs it, only units in the segment."""
     units = sql_text(units_statement(workspace.route, asked.unit, bound), "duckdb")
-    where = ""
-    if asked.segment is not None:
-        members = statement(workspace.plan, Question((f"segment.{asked.segment}",), rules=False), bound).sql(dialect="duckdb")
-        where = f' WHERE account_id IN (SELECT account_id FROM ({members}) WHERE "segment.{asked.segment}")'
-    records.duck.execute(f"CREATE OR REPLACE TEMP TABLE {UNITS_TABLE} AS SELECT * FROM ({units}){where}")
+    sometimes = [step_id for step_id, step in workspace.route.steps.items() if step.optional or step.needed_when]
+    passed = tuple(f"passed.{step}" for step in sometimes)
+    segment = (f"segment.{asked.segment}",) if asked.segment is not None else ()
+    accounts = sql_text(statement(workspace.plan, Question((*passed, *segment), rules=False), bound), "duckdb")
+    unneeded = [
+        f'("at.{step}" IS NULL AND coalesce("passed.{step}", false)) AS "unneeded.{step}"' if step in sometimes else f'false AS "unneeded.{step}"'
+        for step in workspace.route.steps
+    ]
+    where = f'WHERE "{segment[0]}"' if segment else ""
+    joined = f"SELECT u.*, {', '.join(unneeded)} FROM ({units}) u JOIN ({accounts}) a USING (account_id) {where}"
+    records.duck.execute(f"CREATE OR REPLACE TEMP TABLE {UNITS_TABLE} AS {joined}")

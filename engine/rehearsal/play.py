@@ -68,7 +68,8 @@ class Play:
     def _send(self, touch: Imagined) -> None:
         now, candidate = touch.due_at, touch.decision.candidate
         answer, fold = self.judge(now)
-        ruling = recheck(Planned(candidate.rule_id, candidate.per_value, candidate.deadline), self._standing(now, answer, fold, leave_out=touch), now)
+        planned = Planned(candidate.rule_id, candidate.per_value, touch.decided_at, candidate.deadline)
+        ruling = recheck(planned, self._standing(now, answer, fold, leave_out=touch), now)
         if ruling.kind == "wait" and ruling.due_at is not None:
             touch.due_at = ruling.due_at
         elif ruling.kind == "go":

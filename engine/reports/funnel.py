@@ -1,4 +1,7 @@
-"""funnel: how many units did each step at all, how many came so far without a gap, and how long each step took."""
+"""funnel: how many units did each step at all, how many came so far without a gap, and how long each step took.
+
+Who does not need a step comes past it: neither lost there, nor counted in how long it took.
+"""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -31,7 +34,7 @@ class Funnel:
         if index == 1:
             return "NULL"
         before, here = (", ".join(f'"at.{step}"' for step in self.steps[:count]) for count in (index - 1, index))
-        return f"median((greatest({here}) - greatest({before})) / {float(SECOND)}) FILTER (WHERE pos >= {index})"
+        return f'median((greatest({here}) - greatest({before})) / {float(SECOND)}) FILTER (WHERE pos >= {index} AND "at.{self.steps[index - 1]}" IS NOT NULL)'
 
     def table(self, rows: Sequence[tuple[Cell, ...]]) -> Table:
         made: list[tuple[Cell, ...]] = []

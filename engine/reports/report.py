@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
+from engine.facts.days_since import Counting
 from engine.rulebook.sql import Bound
 from engine.rulebook.statement import Unit
 
@@ -13,11 +14,12 @@ UNITS_TABLE = "units"  # the temp table that holds one row per unit
 
 @dataclass(frozen=True)
 class Asked:
-    """What a report is asked for. `days`: the least stalls to count; `segment`: only accounts in it."""
+    """What a report is asked for. `days`: the least stalls to count; `segment`: only accounts in it; `counting`: which days stalls count."""
 
     unit: Unit = "account"
     segment: str | None = None
     days: tuple[int, ...] = (3, 7, 14, 28)
+    counting: Counting = "calendar"
 
 
 @dataclass(frozen=True)
@@ -36,19 +38,20 @@ class Report(Protocol):
     def __init__(self, steps: Sequence[str], asked: Asked) -> None: ...
 
     def sql(self, bound: Bound) -> str:
-        """DuckDB SQL over the table `units`: unit columns, `at.<step>`, and `closed`."""
+        """DuckDB SQL over the table `units`: unit columns, `at.<step>`, `unneeded.<step>`, and `closed`."""
         ...
 
     def table(self, rows: Sequence[tuple[Cell, ...]]) -> Table: ...
 
 
 def position_sql(steps: Sequence[str]) -> str:
-    """SELECT of position and since: the largest i so that steps 1..i are done, and the latest of their first times.
+    """SELECT of position, since and stands: the largest i so that steps 1..i are done or not needed, the latest of their first times, the last done.
 
     Steps done out of order count, but do not move the position past a gap. Units without the first step are left out.
     """
-    reached = " ".join(f'WHEN "at.{step}" IS NULL THEN {index}' for index, step in enumerate(steps))
+    reached = " ".join(f'WHEN "at.{step}" IS NULL AND NOT "unneeded.{step}" THEN {index}' for index, step in enumerate(steps))
     firsts = [f'"at.{step}"' for step in steps]
     since = " ".join(f"WHEN {index} THEN greatest({', '.join(firsts[:index])})" for index in range(1, len(steps) + 1))
     inner = f'SELECT *, CASE {reached} ELSE {len(steps)} END AS pos FROM {UNITS_TABLE} WHERE "at.{steps[0]}" IS NOT NULL'
-    return f"SELECT *, CASE pos {since} END AS since FROM ({inner})"
+    done = ", ".join(f'CASE WHEN pos >= {index} AND "at.{step}" IS NOT NULL THEN {index} ELSE 0 END' for index, step in enumerate(steps, 1))
+    return f"SELECT *, CASE pos {since} END AS since, greatest({done}) AS stands FROM ({inner})"

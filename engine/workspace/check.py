@@ -50,11 +50,11 @@ def _way(start: str, goal: str, parts: Parts) -> list[str]:
 
 
 def _check_events(parts: Parts, faults: Faults) -> None:
-    for event, path in _events(parts):
+    for event, path in events_outside_rules(parts):
         check_event(event, path, parts, faults)
 
 
-def _events(parts: Parts) -> Iterator[tuple[str, Path]]:
+def events_outside_rules(parts: Parts) -> Iterator[tuple[str, Path]]:
     """Every event outside of the rules, with its place; of a fact that is the fact."""
     for name, fact in parts.facts.items():
         yield from ((event, ("facts", name)) for event in fact.events_read())

@@ -17,7 +17,7 @@ from engine.workspace.tree import Node, Path, decoded
 
 NUMBERS = {"int_type", "int_parsing", "int_from_float"}
 EXAMPLES = ("next_step", "next-setting", "product.login", "09:00", "36h", "mail/readiness", "cs@example.jp", "https://example.jp")
-OWN = {"table_without_else": "E306", "points_beyond_full": "E320", "bands_with_gaps": "E321"}  # raised by models of our own
+OWN = {"points_beyond_full": "E320", "bands_with_gaps": "E321"}  # raised by models of our own
 KINDS = {"string": '"…"', "list": "[…, …]", "dict": "{key: value}", "model": "{key: value}", "bool": "true / false"}
 NEEDED = {"goal": "goal: step_forward", "why": "why: {who: …, benefit: …}", "else": "else: …", "try": "try: {sample: 30}"}
 # where the names of a kind are declared
@@ -67,6 +67,8 @@ class Faults:
         if code == "E303":
             near = self._days_until(str(values.get("fact")))
         more = {"label": label} if near and (label := self._label(code, str(near))) else {}
+        if code == "E106" and (*path, str(values["key"])) != path and self._node((*path, str(values["key"]))) is not None:
+            path = (*path, str(values["key"]))  # written, with nothing behind it
         of_key = code in AT_KEY and (code != "E201" or path[-1] == wrong)  # `days_until: x` names a fact in its value
         self.add(code, self.place(path, of_key=of_key), **{**values, "near": near, **more})
 
@@ -91,6 +93,10 @@ class Faults:
             return True
         whole = (*path, str(values["key"])) if code == "E106" and path[-1:] != (values["key"],) else path
         return len(path) > 2 - (code == "E106") and any(wrong[: len(whole)] == whole or whole[: len(wrong)] == wrong for wrong in self.wrong)
+
+    def _node(self, path: Path) -> Node | None:
+        tree = self.trees.get(self.homes.get((str(path[0]), str(path[1])), "") or self.homes.get((str(path[0]), ""), ""))
+        return tree.at(path) if tree is not None else None
 
     def _label(self, code: str, near: str) -> str | None:
         """What people call the name that was meant; of a step and of an entry in the order also where it stands."""
@@ -205,6 +211,8 @@ class Faults:
                 self.add("E304", self.place(path), key=name, value=given, limit=limit, near=f"{name}: {limit}")
             case "union_tag_not_found":
                 self._add_actionless(path, given)
+            case "table_without_else":
+                self.add("E306", self.place(self._wrong_row((*path, "table"))))
             case _ if kind in OWN:
                 self.add(OWN[kind], self.place(path), **context)
             case "too_short":
@@ -214,6 +222,16 @@ class Faults:
             case _:
                 kind = kind.removesuffix("_type")
                 self.add("E310", self.place(path), key=name, value=given, wanted=KINDS.get(kind, kind))
+
+    def _wrong_row(self, path: Path) -> Path:
+        """The row of a table that has neither when and then nor, as the last one, else."""
+        node = self._node(path)
+        rows = node.items or [] if node is not None else []
+        for number, row in enumerate(rows):
+            keys = {key for key, value in (row.entries or {}).items() if value.plain() is not None}
+            if not ({"when", "then"} <= keys or (number == len(rows) - 1 and "else" in keys)):
+                return (*path, number)
+        return path[:-1]
 
     def _add_actionless(self, path: Path, given: object) -> None:
         """An action that none of the known keys names."""

@@ -62,9 +62,8 @@ def next_steps(rule: RuleSpec, parts: Parts) -> list[str]:
 
 
 def known_in(rule: RuleSpec, parts: Parts) -> set[str]:
-    """The facts that have a value for every account the rule matches: a comparison is true of nothing else."""
-    found = {name for name in parts.plan.facts if is_always_known(name, parts)}
-    found |= {each.fact for each in asked_all(rule.when, parts) if each.comparison != "known" or each.value is True}
+    """The facts without which the rule matches no account: a comparison is true of nothing unknown."""
+    found = {each.fact for each in asked_all(rule.when, parts) if each.comparison != "known" or each.value is True}
     for condition in rule.when:
         choices = condition.get("any") if isinstance(condition, dict) else None
         if isinstance(choices, list) and choices:

@@ -1,9 +1,11 @@
 """Warnings: what is no mistake in form and yet rarely meant. They never refuse; one function each, listed in `LINTS`."""
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
 from engine.rulebook.actions import AskPopup, Task
 from engine.rulebook.spec import RuleSpec
+from engine.workspace.check import events_outside_rules
 from engine.workspace.faults import Faults
 from engine.workspace.implied import asked_all, asked_any, is_always_known, known_in, next_steps, rests_on
 from engine.workspace.parts import Parts
@@ -137,7 +139,7 @@ def _blank_that_can_be_missing(parts: Parts, faults: Faults) -> Iterator[Found]:
     for rule_id, rule in _live(parts):
         known = known_in(rule, parts)
         for file, name, place in (blank for template in rule.do.templates() for blank in faults.blanks_of(template)):
-            if name not in known and (file, name) not in told:
+            if name not in known and not is_always_known(name, parts) and (file, name) not in told:
                 told.add((file, name))
                 faults.add("W206", place, fact=name, rule=rule_id)
     yield from ()
@@ -172,6 +174,30 @@ def _shared_without_a_test(parts: Parts, faults: Faults) -> Iterator[Found]:
             yield ("rules", rule_id), {"rule": rule_id}
 
 
+def _event_like_another(parts: Parts, faults: Faults) -> Iterator[Found]:
+    """An event named once, one letter away from one that is named elsewhere: nobody lists the events, so this is how a slip shows."""
+    named = [*events_outside_rules(parts), *_triggering(parts)]
+    times = Counter(event for event, _ in named)
+    shorter = defaultdict[str, set[str]](set)
+    for event in times:
+        for form in _one_letter_less(event):
+            shorter[form].add(event)
+    for event, path in named:
+        alike = {other for form in _one_letter_less(event) for other in shorter[form] if other != event and times[other] > 1}
+        if times[event] == 1 and alike:
+            yield path, {"event": event, "near": min(alike)}
+
+
+def _triggering(parts: Parts) -> Iterator[tuple[str, tuple[str | int, ...]]]:
+    for rule_id, rule in parts.rules.items():
+        yield from ((trigger.event, ("rules", rule_id, "trigger")) for trigger in rule.triggers)
+
+
+def _one_letter_less(word: str) -> set[str]:
+    """The word, and every form of it with one letter left out: two words that share one differ by one letter."""
+    return {word, *(word[:spot] + word[spot + 1 :] for spot in range(len(word)))}
+
+
 LINTS: Mapping[str, Callable[[Parts, Faults], Iterator[Found]]] = {
     "W206": _blank_that_can_be_missing,
     "W403": _never_true_together,
@@ -184,4 +210,5 @@ LINTS: Mapping[str, Callable[[Parts, Faults], Iterator[Found]]] = {
     "W506": _blocked_by_the_unknown,
     "W507": _plain_tech_on_a_logic_step,
     "W508": _steps_left_to_people,
+    "W509": _event_like_another,
 }

@@ -13,6 +13,8 @@ from engine.workspace.tree import Node, Plain, read_tree
 
 TOP_KEYS = ("banso", "route", "steps", "facts", "segments", "goals", "health", "order", "people", "rules", "defaults")
 
+RULE_KEYS = ("rules", "defaults")
+
 
 def load_workspace(root: Path, channels: frozenset[str]) -> Workspace:
     """Load and compile `root`, which holds `rules/` and `templates/`. Raises BansoError with every fault found."""
@@ -50,6 +52,7 @@ def _sections(content: Mapping[str, bytes], faults: Faults) -> Sections:
 
 def _take_sections(tree: Node, file: str, sections: Sections, faults: Faults) -> None:
     entries = tree.entries or {}
+    _mend_keys(tree, entries, file, faults)
     defaults = entries["defaults"].plain() if "defaults" in entries else {}
     top = WorkspaceFile.model_fields if "banso" in entries or len(entries.keys() & WorkspaceFile.model_fields.keys()) > 1 else {}
     for key, node in entries.items():
@@ -62,9 +65,21 @@ def _take_sections(tree: Node, file: str, sections: Sections, faults: Faults) ->
         elif (key, "") in faults.homes:
             faults.add("E104", Place(file, *tree.key_places[key]), key=key, first=faults.homes[(key, "")])
             faults.unreadable = True
-        elif key != "defaults":
+        elif key == "defaults":
+            if node.entries is None:
+                faults.add("E118", Place(file, node.line, node.column))
+        else:
             faults.homes[(key, "")] = file
             sections[key] = node.plain()
+
+
+def _mend_keys(tree: Node, entries: dict[str, Node], file: str, faults: Faults) -> None:
+    """`default:` is told, and then read as the `defaults:` that it was meant to be: its rules lack nothing."""
+    for key in [key for key in entries if key not in TOP_KEYS and key not in WorkspaceFile.model_fields]:
+        near = nearest(key, RULE_KEYS)
+        if near is not None and near not in entries:
+            faults.add("E105", Place(file, *tree.key_places[key]), key=key, near=near, known=TOP_KEYS)
+            entries[near], tree.key_places[near] = entries.pop(key), tree.key_places[key]
 
 
 def _take_rules(node: Node, defaults: Plain, file: str, sections: Sections, faults: Faults) -> None:

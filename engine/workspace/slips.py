@@ -95,7 +95,9 @@ class _Complaint:
         if code is None or key is None:
             return None
         fault = Fault(
-            code, Place(self.file, line, (spot if code == "E102" else key.start()) + 1), {"key": key[0], "near": f"{key[0]}: {text[spot + 1]}…"}
+            code,
+            Place(self.file, line, (spot if code == "E102" else key.start()) + 1),
+            {"key": key[0], "near": f"{key[0]}: {text[spot + 1 : spot + 2]}…"},
         )
         return Slip(fault, line, f"{text[:spot]}: {text[spot + 1 :]}")
 
@@ -117,7 +119,7 @@ class _Complaint:
             return signs
         if "cannot start any token" in problem or "expected alphabetic" in problem or "tag" in str(self.error.context):
             return self._at("E143", line, column, sign=self.lines[line][column - 1 : column])
-        if "block end" in problem or "not allowed" in problem:
+        if any(words in problem for words in ("block end", "not allowed", "document start")):
             return self._at("E139", line, column)
         return self._at("E144", line, column)
 

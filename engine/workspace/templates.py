@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -159,14 +160,6 @@ def _filled_in(text: str, kinds: tuple[tuple[str, str], ...], *, escaped: bool) 
     return None
 
 
-@lru_cache(maxsize=KEPT)
-def _parsed(text: str) -> nodes.Template | TemplateSyntaxError:
-    try:
-        return ImmutableSandboxedEnvironment().parse(text)
-    except TemplateSyntaxError as error:
-        return error
-
-
 def _sample(kinds: tuple[tuple[str, str], ...]) -> dict[str, object]:
     """A value of the right kind for every name a template may use."""
     samples: dict[str, object] = {"number": 1, "bool": 1, "tags": ["…"]}
@@ -194,20 +187,38 @@ def _part(path: Path, plan: Plan, faults: Faults, root: Path) -> str | None:
 
 
 def _check(text: str, file: str, plan: Plan, faults: Faults) -> None:
-    tree = _parsed(text)
-    if isinstance(tree, TemplateSyntaxError):
-        faults.add("E209", Place(file, tree.lineno, 1), problem=tree.message or "")
+    seen = _look_through(text, tuple(plan.facts))
+    if seen.problem is not None:
+        faults.add("E209", Place(file, seen.problem.lineno, 1), problem=seen.problem.message or "")
         return
+    for code, line, word, known in seen.wrong:
+        faults.add(code, _place(file, text, line, word), name=word, near=nearest(word, known), known=known)
+    faults.blanks[file] = [(name, _place(file, text, line, name)) for line, name in seen.blanks]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found in a template: (code, line, word, names known there), and (line, fact) of the blanks that need a value."""
+
+    problem: TemplateSyntaxError | None = None
+    wrong: tuple[tuple[str, int, str, tuple[str, ...]], ...] = ()
+    blanks: tuple[tuple[int, str], ...] = ()
+
+
+@lru_cache(maxsize=KEPT)
+def _look_through(text: str, facts: tuple[str, ...]) -> Seen:
+    try:
+        tree = ImmutableSandboxedEnvironment().parse(text)
+    except TemplateSyntaxError as error:
+        return Seen(error)
     local = {node.name for loop in tree.find_all(nodes.For) for node in loop.target.find_all(nodes.Name)}
     local |= {loop.target.name for loop in tree.find_all(nodes.For) if isinstance(loop.target, nodes.Name)}
-    for code, node, word, known in _wrong(tree, plan, local):
-        faults.add(code, _place(file, text, node, word), name=word, near=nearest(word, known), known=known)
-    facts = (node for node in open_blanks(tree) if node.name in plan.facts)
-    faults.blanks[file] = [(node.name, _place(file, text, node, node.name)) for node in facts]
+    wrong = tuple((code, node.lineno, word, known) for code, node, word, known in _wrong(tree, facts, local))
+    return Seen(None, wrong, tuple((node.lineno, node.name) for node in open_blanks(tree) if node.name in facts))
 
 
-def _wrong(tree: nodes.Template, plan: Plan, local: set[str]) -> Iterator[tuple[str, nodes.Node, str, tuple[str, ...]]]:
-    names = (*plan.facts, *OBJECTS, "addressee")
+def _wrong(tree: nodes.Template, facts: tuple[str, ...], local: set[str]) -> Iterator[tuple[str, nodes.Node, str, tuple[str, ...]]]:
+    names = (*facts, *OBJECTS, "addressee")
     for node in _all(tree):
         if isinstance(node, nodes.Name) and node.name not in names and node.name not in local:
             yield "E205", node, node.name, names
@@ -236,11 +247,11 @@ def _known_part(node: nodes.Getattr, local: set[str]) -> bool:
     return isinstance(node.node, nodes.Name) and node.node.name not in local and node.attr in OBJECTS.get(node.node.name, ())
 
 
-def _place(file: str, text: str, node: nodes.Node, word: str) -> Place:
+def _place(file: str, text: str, number: int, word: str) -> Place:
     """Jinja2 knows the line only; the column is where the word first stands in its blanks."""
     lines = text.split("\n")
-    line = lines[node.lineno - 1] if 0 < node.lineno <= len(lines) else ""
+    line = lines[number - 1] if 0 < number <= len(lines) else ""
     edge = r"\b" if word.isidentifier() else ""
     shown = re.search(rf"\{{\{{ *({re.escape(word)}){edge}", line)  # where it is filled in, before where it is only asked about
     spot = shown or re.search(rf"\{{[{{%](?:(?![%}}]\}}).)*?{edge}({re.escape(word)}){edge}", line) or re.search(f"({re.escape(word)})", line)
-    return Place(file, node.lineno, spot.start(1) + 1 if spot else 1)
+    return Place(file, number, spot.start(1) + 1 if spot else 1)

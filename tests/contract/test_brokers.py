@@ -32,6 +32,7 @@ def test_a_worker_sends_everything_once_and_leaves(story: Story, inbox: Inbox, r
         "--state",
         str(story.config.state_folder),
         "worker",
+        "--rehearse",
         "--until-idle",
         "--at",
         "2026-04-07T09:00",

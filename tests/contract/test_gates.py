@@ -102,11 +102,14 @@ def trial(**values: object) -> Change:
 
 
 def acting(**changes: object) -> Change:
-    """The rule's action, changed."""
-    return lambda candidate, standing: (
-        replace(candidate, rule=candidate.rule.model_copy(update={"do": candidate.rule.do.model_copy(update=changes)})),
-        standing,
-    )
+    """The rule's action, changed; made anew, since a copy would carry along what the first one had worked out."""
+
+    def change(candidate: Candidate, standing: Standing) -> tuple[Candidate, Standing]:
+        do = candidate.rule.do
+        made = type(do).model_validate({**do.model_dump(by_alias=True, mode="python"), **changes})
+        return replace(candidate, rule=candidate.rule.model_copy(update={"do": made})), standing
+
+    return change
 
 
 def a_call(**changes: object) -> PastTouch:
@@ -165,7 +168,7 @@ FIRES = [
     (
         "load",
         "one under way counts too",
-        together(LIMIT, mail_counts(load=2), stood(touches=(past(rule="restart", goal="x", is_sent=False),))),
+        together(LIMIT, mail_counts(load=2), stood(touches=(past(rule="restart", goal="x", is_sent=False, day=TODAY),))),
         "4 > 3",
     ),
     ("human_hold", "a call is due", stood(touches=(a_call(),)), "call"),

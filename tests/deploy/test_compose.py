@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 from engine.config import Config
+from workers.app import queues
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
-OURS = {"web", "worker-mail", "scheduler"}
+OURS = {"web", "worker-mail", "worker-lists", "scheduler"}
 LOCAL = ("127.0.0.1", "[::1]")
 VARIABLE = re.compile(r"(?<!\$)\$(?:\{(\w+)|(\w+))")
 
@@ -57,7 +58,7 @@ def offered() -> list[str]:
 
 def test_the_files_name_what_these_tests_look_for() -> None:
     assert set(SERVICES) == OURS | {"postgres", "redis", "mailpit"}
-    assert len(set(banso_calls())) == 5
+    assert len(set(banso_calls())) == 6
     assert {"POSTGRES_PASSWORD", "REDIS_PASSWORD"} <= variables()
     assert "engine" in copied()
 
@@ -73,6 +74,12 @@ def test_every_banso_call_is_one_the_command_accepts(call: tuple[str, ...]) -> N
         assert words[0] in subcommands, f"{words[0]} is not among {sorted(subcommands)}"
         command = subcommands[words.pop(0)]
     command.make_context("banso", words)  # parses without running; raises on an unknown option or a wrong value
+
+
+def test_every_queue_has_a_worker() -> None:
+    """A touch on a queue that nobody serves would wait until it expires."""
+    served = [queue for call in banso_calls() if call[0] == "worker" for queue in call[1:]]
+    assert sorted(served) == sorted(queues())
 
 
 def test_every_setting_named_is_one_the_code_reads() -> None:

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
+from engine.cli.app import app
 from engine.config import Config
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -22,5 +24,20 @@ def test_every_setting_is_documented_with_its_default(name: str) -> None:
     assert documented().get(f"BANSO_{name.upper()}") == ("none" if default is None else str(default))
 
 
+def of_commands() -> dict[str, str]:
+    """Variable → default of every option that may come from the environment."""
+    found, waiting = dict[str, str](), [get_command(app)]
+    while waiting:
+        command = waiting.pop()
+        waiting += getattr(command, "commands", {}).values()
+        found |= {str(each.envvar): str(each.default) for each in command.params if each.envvar}
+    return found
+
+
+def test_every_option_that_comes_from_the_environment_is_documented_with_its_default() -> None:
+    assert of_commands() == {"BANSO_USER": "ops"}
+    assert of_commands().items() <= documented().items()
+
+
 def test_no_setting_is_documented_that_does_not_exist() -> None:
-    assert set(documented()) <= {f"BANSO_{name.upper()}" for name in Config.model_fields}
+    assert set(documented()) <= {f"BANSO_{name.upper()}" for name in Config.model_fields} | set(of_commands())

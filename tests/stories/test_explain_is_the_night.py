@@ -19,7 +19,7 @@ from engine.pipeline.load import Origin, load
 from engine.pipeline.matched import nightly_rules
 from engine.pipeline.nightly import nightly
 from engine.simulator import World
-from tests.story import Story, quiet
+from tests.story import ROOT, Story, quiet
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 COMPANIES = int(os.environ.get("BANSO_EXPLAIN_COMPANIES", "50"))
@@ -32,7 +32,7 @@ SCARCE = {NO_SEAT, TEAM_FULL, "stage"}  # given out among all accounts: alone no
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Story, list[int]]]:
     """Some weeks of simulated companies, then nights with their mornings."""
     folder = tmp_path_factory.mktemp("nights")
-    story = Story(folder)
+    story = Story(folder, workspace=ROOT)
     world, nights = World(seed=11, companies=COMPANIES, start=date(2026, 2, 2)), []
     for number in range(NIGHTS):
         moment = datetime(2026, 4, 1, 2, 0, tzinfo=TOKYO) + timedelta(days=number)

@@ -40,6 +40,7 @@ class Workers:
             "--state",
             str(self.story.config.state_folder),
             "worker",
+            "--rehearse",
             "--at",
             at,
             *options,

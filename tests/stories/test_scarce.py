@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from engine.pipeline import matched
+from engine.pipeline import matched, ops
 from engine.pipeline.nightly import nightly
 from tests.builders import CHANNELS, a_customer, a_record, at
 from tests.stories.conftest import Tell
@@ -165,6 +165,15 @@ def test_a_renamed_trial_goes_on_counting(tell: Tell) -> None:
     story.change_rules("rules/order.yaml", "invite", "ask-in")
     story.nightly("2026-04-08 02:00")
     assert winners(story, "ask-in", list(STALLED)) == []
+
+
+def test_who_is_let_pass_after_the_places_were_given_out_gets_none(tell: Tell) -> None:
+    """fuyu stands first in rank, but had opted out when the seats were given; the refusal is lifted while the night runs."""
+    story = with_seats(tell)
+    story.suppress("tanaka@fuyu.example.jp", "opted_out", when="2026-04-06 10:00")
+    story.clock.set(at("2026-04-07 02:00"))
+    nightly(story.system, at("2026-04-07 02:00"), lambda _what, _done, _total: ops.unsuppress(story.system, "tanaka@fuyu.example.jp"))
+    assert fates(story, "invite", "fuyu", "haru", "aki", "kita") == [NO_SEAT, ("won", None, None), ("won", None, None), NO_SEAT]
 
 
 # --- a night in two pieces --------------------------------------------------------------------------------------------

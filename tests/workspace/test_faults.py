@@ -12,7 +12,6 @@ from engine.messages import LANGUAGES, say_fault
 from engine.workspace.load import load_workspace
 
 ROOT = Path(__file__).parent / "space"  # a whole workspace that changes only with these tests
-STEP = 37  # bytes between two cuts of a file
 
 
 @dataclass(frozen=True)
@@ -234,15 +233,3 @@ def test_a_missing_file_is_told_by_its_sections(copy: Path, file: str) -> None:
 
 def test_no_rules_folder_is_one_fault(tmp_path: Path) -> None:
     assert [shown(fault) for fault in faults_of(tmp_path)] == [f"E601 {tmp_path / 'rules'}"]
-
-
-@pytest.mark.parametrize("part", range(2))
-def test_a_file_cut_anywhere_is_refused_in_words_or_loads_whole(copy: Path, part: int) -> None:
-    """Every 37th byte; a file that was cut may happen to be good, but then it lacks whole rules and order.yaml still names them."""
-    path = copy / PUSH
-    raw = path.read_bytes()
-    for size in range(part * STEP, len(raw), 2 * STEP):
-        path.write_bytes(raw[:size])
-        faults = faults_of(copy)
-        assert faults, size
-        assert all(fault.refuses and fault.place.file for fault in faults), size

@@ -39,6 +39,7 @@ EARNED: dict[str, tuple[list[Change], str]] = {
     "W505 a step no rule covers": ([(PUSH, "when: [{next_step: first_login},", "when: [{next_step: complete},")], f"W505 {ROUTE}:7:3"),
     "W506 an unless on what nobody may have told": ([(PUSH, UNLESS, UNLESS.replace("{timing: later}", "{contract: trial}"))], f"W506 {PUSH}:39:15"),
     "W507 skill without branches": ([(PUSH, "by: main_will\n        briefing: mail/flow-briefing\n        auto_schedule: mail/flow-auto-schedule\n", "by: main_will\n")], f"W507 {PUSH}:59:7"),
+    "W509 an event with a letter too few": ([(FACTS, "active_days: product.login", "active_days: product.logn")], f"W509 {FACTS}:11:21"),
     "W508 a step left to people alone": ([(HUMAN, "when: [{next_step: interview_guided},", "when: [{next_step: interview_held},")], f"W508 {ROUTE}:19:3"),
 }  # fmt: skip
 

@@ -23,10 +23,14 @@ class SmtpTransport:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError as error:
+            raise refuse("E630", "BANSO_SMTP_URL") from error
         if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
             raise refuse("E630", "BANSO_SMTP_URL")
         self._tls = parts.scheme == "smtps"
-        self._host, self._port = parts.hostname, parts.port or (465 if self._tls else 25)
+        self._host, self._port = parts.hostname, port or (465 if self._tls else 25)
         self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         self._session: smtplib.SMTP | None = None
 
