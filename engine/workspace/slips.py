@@ -41,7 +41,7 @@ def colon_of(word: str) -> tuple[str, str, str] | None:
 
 
 def _without_comment(text: str) -> str:
-    return re.sub(r"\s+#.*", "", text)
+    return re.sub(r"(^|\s+)#.*", "", text)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class _Complaint:
         """A line that was read on into the next one, or two colons in a line."""
         before = line
         if self.error.problem == RAN_ON and not re.search(r":(\s|$)", self.lines[line][: column - 1]):
-            before = next((number for number in range(line - 1, 0, -1) if self.lines[number].strip()), line)
+            before = next((number for number in range(line - 1, 0, -1) if re.match(r"\s*[^\s#]", self.lines[number])), line)
         elif self.error.problem == RAN_ON:
             return self._at("E140", line, column)
         text = self.lines[before]
@@ -81,7 +81,7 @@ class _Complaint:
             code, key, rest = meant
             spot = text.index(FULL_WIDTH_COLON if code == "E102" else ":")
             column = spot + 1 if code == "E102" else len(text) - len(text.lstrip()) + 1
-            fault = Fault(code, Place(self.file, before, column), {"key": key, "near": f"{key}: {rest}"})
+            fault = Fault(code, Place(self.file, before, column), {"key": key, "near": f"{key}: {rest}".strip()})
             return Slip(fault, before, f"{text[:spot].rstrip()}: {text[spot + 1 :].lstrip()}")
         if before != line and re.search(r":(\s|$)", text):
             return self._at("E139", line, len(self.lines[line]) - len(self.lines[line].lstrip()) + 1)
