@@ -17,6 +17,7 @@ from engine.workspace.edit import plain_of
 from engine.workspace.load import load_workspace
 
 ROOT = Path(__file__).parents[2]
+SPACE = ROOT / "tests" / "workspace" / "space"  # changes only with tests
 FINE, FAULTS, BAD_USAGE = 0, 1, 64
 JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
 
@@ -40,7 +41,7 @@ Banso = Callable[..., Said]
 def space(tmp_path: Path) -> Path:
     root = tmp_path / "space"
     for folder in ("rules", "templates"):
-        shutil.copytree(ROOT / folder, root / folder)
+        shutil.copytree(SPACE / folder, root / folder)
     return root
 
 
