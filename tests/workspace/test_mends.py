@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.channels import CHANNELS
@@ -40,6 +40,7 @@ def tidy(text: str, file: str = PUSH) -> str:
     return changed
 
 
+@settings(deadline=None, max_examples=40)
 @given(TREES, st.sampled_from(["|", ">", '"', "'", None]), st.randoms())
 def test_tidying_keeps_the_tree_of_any_file(plain: dict[str, object], style: str | None, chance) -> None:
     text = yaml.dump(plain, allow_unicode=True, default_style=style, default_flow_style=chance.choice([True, False, None]))
@@ -53,6 +54,7 @@ def test_tidying_keeps_the_tree_of_any_file(plain: dict[str, object], style: str
     assert not after.startswith("\ufeff")
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.sampled_from(TEXTS), st.randoms())
 def test_tidying_twice_is_tidying_once(text: str, chance) -> None:
     once = tidy("\n".join(line + chance.choice(["", " "]) for line in text.split("\n")))
