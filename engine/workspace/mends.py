@@ -178,11 +178,12 @@ def mended(root: Path, channels: frozenset[str]) -> Mended:
 
 
 def faults_of(root: Path, channels: frozenset[str]) -> tuple[Fault, ...]:
-    """Every fault and warning of a workspace."""
+    """Every fault that keeps a workspace from being used; warnings are a matter of judgement."""
     try:
-        return load_workspace(root, channels).warnings
+        load_workspace(root, channels)
     except BansoError as error:
-        return error.faults
+        return tuple(fault for fault in error.faults if fault.refuses)
+    return ()
 
 
 def _round(root: Path, faults: Iterable[Fault]) -> list[Mend]:
