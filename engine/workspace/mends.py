@@ -211,7 +211,7 @@ def _mend_file(root: Path, file: str, faults: list[Fault]) -> list[Mend]:
     return mends[::-1]
 
 
-def replacement(fault: Fault, text: str) -> tuple[str, str] | None:
+def replacement(fault: Fault, text: str) -> tuple[str, str] | None:  # noqa: PLR0911  # one return for each kind of mend
     """What stands wrong at the beginning of `text`, where the fault is, and what belongs there; None if that needs a person."""
     if fault.code == "E302":
         found = re.match(r"\[\s*(-?[0-9]+)\s*,\s*(-?[0-9]+)\s*\]", text)
