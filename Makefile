@@ -53,7 +53,7 @@ bench: $(VENV)/.dev ## Run the benchmarks and write benchmarks/results/
 	$(BIN)/python -m benchmarks.lint
 
 soak: $(VENV)/.dev ## Spoil a workspace in every small way: about half an hour
-	$(BIN)/python -m pytest tests/workspace/test_mutations.py --all-mutations -p no:randomly
+	$(BIN)/python -m pytest tests/workspace/test_mutations.py --all-mutations -rP
 
 lock: ## Make the lock files anew (needs uv)
 	uv pip compile pyproject.toml --extra build --generate-hashes --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links --no-annotate --no-header -q -o requirements.lock

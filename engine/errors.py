@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-TOLD = ("name", "value", "key", "fact", "comparison", "wanted", "sign", "problem")  # the values that say what is wrong
+# The values that say what is wrong, for most codes and for some.
+TOLD = {"": ("name", "value", "key", "fact", "comparison", "wanted", "sign", "problem"), "E401": ("lane",)}
 
 
 @dataclass(frozen=True, order=True)
@@ -51,7 +52,7 @@ def folded(faults: Iterable[Fault]) -> list[tuple[Fault, list[Place]]]:
     """Faults that say the same of several places as one: the first, and the places of the others. Warnings of a kind are all the same."""
     found: dict[tuple[str, ...], tuple[Fault, list[Place]]] = {}
     for fault in faults:
-        same = (fault.code, *((repr(fault.values.get(key)) for key in TOLD) if fault.refuses else ()))
+        same = (fault.code, *((repr(fault.values.get(key)) for key in TOLD.get(fault.code, TOLD[""])) if fault.refuses else ()))
         if same in found:
             found[same][1].append(fault.place)
         else:

@@ -1,8 +1,6 @@
 """For those who write rules: schema for editors, fmt, fix, and the commands that begin or order rules."""
 
 import difflib
-import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -14,12 +12,13 @@ import yaml
 from rich.text import Text
 
 from engine.channels import CHANNELS
+from engine.cli import beginnings, order
 from engine.cli.door import FAULTS, AsJson, Door, out, print_faults, print_json
-from engine.errors import BansoError, Fault, refuse
-from engine.messages import Language, say, say_fault
+from engine.cli.workshop import language_of, loaded, refresh_schemas, told, write_schemas, write_text
+from engine.errors import Fault, refuse
+from engine.messages import say
 from engine.workspace.content import relative
-from engine.workspace.editor_schema import FOLDER, editor_schemas
-from engine.workspace.load import load_workspace
+from engine.workspace.editor_schema import FOLDER
 from engine.workspace.mends import Mended, formatted, mended
 from engine.workspace.model import Workspace
 from engine.workspace.tree import read_tree
@@ -32,29 +31,8 @@ def register(app: typer.Typer) -> None:
     app.command()(schema)
     app.command()(fmt)
     app.command()(fix)
-
-
-def loaded(door: Door) -> Workspace:
-    """The workspace as its files are now. Raises BansoError with every fault."""
-    return load_workspace(door.config.workspace, frozenset(CHANNELS))
-
-
-def language_of(door: Door) -> Language:
-    """The language asked for, else the workspace's, which is only guessed as its files may be at fault."""
-    path = door.config.workspace / "rules" / "workspace.yaml"
-    guessed: Language = "ja" if path.is_file() and "language: ja" in path.read_text(encoding="utf-8", errors="replace") else "en"
-    return door.config.language or guessed
-
-
-def write_text(path: Path, text: str) -> None:
-    """A file at once or not at all, with line breaks as given; a link goes on leading to it."""
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
-        file.write(text.encode())
-    shutil.copymode(path, name) if path.exists() else Path(name).chmod(0o644)
-    Path(name).replace(path)
+    order.register(app)
+    beginnings.register(app)
 
 
 # --- schema -----------------------------------------------------------------------------------------------------------
@@ -70,23 +48,6 @@ def schema(context: typer.Context, as_json: AsJson = False) -> None:
         print_json({"folder": FOLDER.as_posix(), "files": files})
     else:
         out.print(say(language, "schema.done", files=len(files), folder=FOLDER.as_posix()), soft_wrap=True)
-
-
-def write_schemas(workspace: Workspace, language: Language) -> list[str]:
-    """The schemas as files of the workspace; returns their names."""
-    schemas = editor_schemas(workspace, language)
-    for name, each in schemas.items():
-        write_text(workspace.root / FOLDER / f"{name}.json", json.dumps(each, ensure_ascii=False, indent=1) + "\n")
-    return [f"{name}.json" for name in schemas]
-
-
-def refresh_schemas(door: Door) -> None:
-    """Editors learn new names as soon as the files are good; while they are not, the last good schemas stay."""
-    try:
-        workspace = loaded(door)
-    except BansoError:
-        return
-    write_schemas(workspace, language_of(door))
 
 
 # --- fmt --------------------------------------------------------------------------------------------------------------
@@ -215,10 +176,3 @@ def _say_mended(result: Mended, before: Mapping[str, str], door: Door, *, dry_ru
 def print_difference(before: str, after: str, file: str) -> None:
     for line in difflib.unified_diff(before.splitlines(), after.splitlines(), file, file, n=1, lineterm=""):
         out.print(Text(line, style=COLORS.get(line[:1], "")), soft_wrap=True)
-
-
-def told(fault: Fault, language: Language) -> dict[str, object]:
-    """A fault for programs."""
-    what, why, cure = say_fault(language, fault.code, fault.values)
-    place = fault.place
-    return {"code": fault.code, "file": place.file, "line": place.line, "column": place.column, "what": what, "why": why, "fix": cure}

@@ -120,6 +120,25 @@ def append_entry(text: str, path: Path, entry: str) -> str:
     return _checked(text, changed, path, expected)
 
 
+def remove_key(text: str, path: Path) -> str:
+    """The text without the key at `path`, and without the comments on its lines; unchanged where there is none."""
+    before = plain_of(text)
+    parent = _find(_composed(text), path[:-1])
+    assert isinstance(parent, yaml.MappingNode)
+    index = next((index for index, (key, _) in enumerate(parent.value) if key.value == path[-1]), None)
+    if index is None:
+        return text
+    key, value = parent.value[index]
+    if parent.flow_style:
+        following = parent.value[index + 1][0].start_mark.index if index + 1 < len(parent.value) else None
+        start = key.start_mark.index if following or not index else _end(text, parent.value[index - 1][1])
+        changed = text[:start] + text[following or _end(text, value) :]
+    else:
+        changed = text[: text.rfind("\n", 0, key.start_mark.index) + 1] + text[_line_end(text, _end(text, value)) :]
+    kept = {name: each for name, each in _map_at(before, path[:-1]).items() if name != path[-1]}
+    return _checked(text, changed, path, _with(before, path[:-1], kept))
+
+
 def source_of(text: str, path: Path) -> str:
     """The lines of the entry at `path`, its key first, without indentation: as `append_entry` takes it."""
     parent = _find(_composed(text), path[:-1])

@@ -41,7 +41,7 @@ def colon_of(word: str) -> tuple[str, str, str] | None:
 
 
 def _without_comment(text: str) -> str:
-    return re.sub(r"\s+#.*", "", text)
+    return re.sub(r"(^|\s+)#.*", "", text)
 
 
 @dataclass(frozen=True)
@@ -72,20 +72,32 @@ class _Complaint:
         """A line that was read on into the next one, or two colons in a line."""
         before = line
         if self.error.problem == RAN_ON and not re.search(r":(\s|$)", self.lines[line][: column - 1]):
-            before = next((number for number in range(line - 1, 0, -1) if self.lines[number].strip()), line)
+            before = self._before(line)
         elif self.error.problem == RAN_ON:
             return self._at("E140", line, column)
         text = self.lines[before]
-        meant = colon_of(text)
+        meant = self._meant(before)
         if meant is not None:
-            code, key, rest = meant
-            spot = text.index(FULL_WIDTH_COLON if code == "E102" else ":")
-            column = spot + 1 if code == "E102" else len(text) - len(text.lstrip()) + 1
-            fault = Fault(code, Place(self.file, before, column), {"key": key, "near": f"{key}: {rest}"})
-            return Slip(fault, before, f"{text[:spot].rstrip()}: {text[spot + 1 :].lstrip()}")
+            return meant
         if before != line and re.search(r":(\s|$)", text):
             return self._at("E139", line, len(self.lines[line]) - len(self.lines[line].lstrip()) + 1)
         return self._signs(before) or self._at("E145", before, len(text) - len(text.lstrip()) + 1)
+
+    def _before(self, line: int) -> int:
+        """The line before with more than a comment in it."""
+        return next((number for number in range(line - 1, 0, -1) if re.match(r"\s*[^\s#]", self.lines[number])), line)
+
+    def _meant(self, line: int) -> Slip | None:
+        """A line that was meant as a key and its value."""
+        text = self.lines[line]
+        meant = colon_of(text)
+        if meant is None:
+            return None
+        code, key, rest = meant
+        spot = text.index(FULL_WIDTH_COLON if code == "E102" else ":")
+        column = spot + 1 if code == "E102" else len(text) - len(text.lstrip()) + 1
+        fault = Fault(code, Place(self.file, line, column), {"key": key, "near": f"{key}: {rest}".strip()})
+        return Slip(fault, line, f"{text[:spot].rstrip()}: {text[spot + 1 :].lstrip()}")
 
     def _stuck(self, line: int, column: int) -> Slip | None:
         """A bracket that follows a colon without a blank, or a full-width colon: `lead_to:{…}`."""
@@ -120,7 +132,7 @@ class _Complaint:
         if "cannot start any token" in problem or "expected alphabetic" in problem or "tag" in str(self.error.context):
             return self._at("E143", line, column, sign=self.lines[line][column - 1 : column])
         if any(words in problem for words in ("block end", "not allowed", "document start")):
-            return self._at("E139", line, column)
+            return self._meant(self._before(line)) or self._at("E139", line, column)
         return self._at("E144", line, column)
 
     def _signs(self, line: int) -> Slip | None:

@@ -201,7 +201,7 @@ class _Reader:
         code, key, rest = meant
         place = self._place(event)
         column = place.column + (event.value.index(FULL_WIDTH_COLON) if code == "E102" else 0)
-        self.faults.append(Fault(code, Place(self.file, place.line, column), {"key": key, "near": f"{key}: {rest}"}))
+        self.faults.append(Fault(code, Place(self.file, place.line, column), {"key": key, "near": f"{key}: {rest}".strip()}))
         value.value = rest[1:-1] if rest[:1] in {'"', "'"} and rest[-1:] == rest[:1] else _typed(rest)
         return key
 

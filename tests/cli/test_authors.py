@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
 
 from engine.channels import CHANNELS
 from engine.cli.app import main
@@ -189,3 +190,284 @@ def test_fix_of_a_good_workspace_changes_nothing(banso: Banso, space: Path, lang
 def test_without_a_workspace_there_is_nothing_to_do(banso: Banso, space: Path, language: str, command: tuple[str, ...]) -> None:
     shutil.rmtree(space / "rules")
     assert banso(*command, language=language).refuses("E601")
+
+
+# --- new --------------------------------------------------------------------------------------------------------------
+
+CHANNELS_FOR_ALL = """channels:
+  popup: {label: 画面, valid_days: 1}
+  call: {label: 架電, valid_days: 7}
+  crm: {label: 社内の仕事, valid_days: 7}
+"""
+
+
+@pytest.fixture
+def all_lanes(space: Path) -> Path:
+    change(space / "rules/workspace.yaml", "channels:\n", CHANNELS_FOR_ALL)
+    return space
+
+
+@pytest.mark.parametrize("lane", ["push", "pull", "human", "internal"])
+def test_a_new_rule_lints_at_once_in_every_lane(banso: Banso, all_lanes: Path, language: str, lane: str) -> None:
+    said = banso("new", "rule", "welcome-back", "--lane", lane, language=language)
+    assert said.code == FINE, said.err
+    assert banso("lint").code == FINE
+    workspace = load_workspace(all_lanes, frozenset(CHANNELS))
+    assert workspace.warnings == ()
+    assert workspace.rules["welcome-back"].stage == "plan"
+    assert workspace.rules["welcome-back"].do.lane == lane
+    assert workspace.order[lane][-1] == "welcome-back"
+    assert workspace.places["welcome-back"].startswith(f"rules/{lane}.yaml:")
+    comments = re.findall(r"# .*", (all_lanes / f"rules/{lane}.yaml").read_text(encoding="utf-8"))
+    assert bool(JAPANESE.search(comments[-1])) == (language == "ja")
+
+
+def test_two_new_rules_of_a_lane_share_its_file(banso: Banso, all_lanes: Path) -> None:
+    assert banso("new", "rule", "first", "--lane", "human").code == FINE
+    assert banso("new", "rule", "second", "--lane", "human").code == FINE
+    workspace = load_workspace(all_lanes, frozenset(CHANNELS))
+    assert list(workspace.order["human"]) == ["first", "second"]
+    assert workspace.rules["first"].do.templates() == workspace.rules["second"].do.templates()
+
+
+def test_a_new_rule_changes_nothing_else(banso: Banso, space: Path) -> None:
+    before = contents(space)
+    banso("new", "rule", "welcome-back")
+    after = contents(space)
+    assert sorted(name for name in after if after[name] != before.get(name)) == ["rules/order.yaml", "rules/push.yaml"]
+    assert after["rules/push.yaml"].startswith(before["rules/push.yaml"])
+    order = before["rules/order.yaml"].decode()
+    assert after["rules/order.yaml"].decode() == order + "    - welcome-back\n"
+
+
+def test_a_new_rule_uses_the_mail_of_its_name(banso: Banso, space: Path) -> None:
+    assert banso("new", "mail", "welcome-back").code == FINE
+    assert banso("new", "rule", "welcome-back", "--json").code == FINE
+    assert load_workspace(space, frozenset(CHANNELS)).rules["welcome-back"].do.templates() == ["mail/welcome-back"]
+
+
+def test_a_copy_of_a_rule_begins_anew(banso: Banso, space: Path, language: str) -> None:
+    change(space / "rules/push.yaml", "    stage: plan   ", "    was: [say-hello]\n    stage: try\n    try: {sample: 30}\n   ")
+    assert banso("new", "rule", "hello-again", "--like", "keep-in-touch", language=language).code == FINE
+    rules = load_workspace(space, frozenset(CHANNELS)).rules
+    copy, model = rules["hello-again"], rules["keep-in-touch"]
+    assert (copy.stage, copy.was, copy.try_) == ("plan", [], None)
+    assert (copy.when, copy.unless, copy.do, copy.again) == (model.when, model.unless, model.do, model.again)
+    assert copy.title != model.title
+
+
+def test_a_rule_whose_stage_came_from_defaults_is_copied_to_stage_plan(banso: Banso, space: Path) -> None:
+    assert banso("new", "rule", "gentle", "--like", "restart-by-will").code == FINE
+    text = (space / "rules/push.yaml").read_text(encoding="utf-8")
+    assert text.count("# 条件は facts.yaml の approach の表") == 2
+    assert load_workspace(space, frozenset(CHANNELS)).rules["gentle"].stage == "plan"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        pytest.param(("rule", "readiness"), "E683", id="a rule of this name is there"),
+        pytest.param(("rule", "Welcome_Back"), "E309", id="no name"),
+        pytest.param(("rule", "x", "--like", "readines"), "E684", id="like no rule"),
+        pytest.param(("rule", "x", "--lane", "pull"), "E685", id="a lane without its channel"),
+        pytest.param(("mail", "readiness"), "E683", id="a mail of this name is there"),
+        pytest.param(("mail", "../etc"), "E309", id="a mail outside"),
+        pytest.param(("test", "readines"), "E684", id="a test of no rule"),
+        pytest.param(("test", "readiness", "--from", "c1", "--at", "2026-04-07"), "E640", id="from an account without records"),
+        pytest.param(("test", "readiness", "--at", "soon"), "E650", id="at no instant"),
+    ],
+)
+def test_nothing_is_written_where_a_beginning_is_refused(banso: Banso, space: Path, language: str, arguments: tuple[str, ...], code: str) -> None:
+    before = contents(space)
+    assert banso("new", *arguments, language=language).refuses(code)
+    assert contents(space) == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [("rule",), ("rule", "x", "--lane", "sideways"), ("rule", "x", "--lane", "push", "--like", "readiness"), ("poem",)]
+)
+def test_a_command_that_is_not_understood_is_bad_usage(banso: Banso, arguments: tuple[str, ...]) -> None:
+    assert banso("new", *arguments).code == BAD_USAGE
+
+
+def test_a_new_mail_has_three_parts_in_the_language_of_the_workspace(banso: Banso, space: Path) -> None:
+    assert banso("new", "mail", "hello", language="en").code == FINE
+    parts = {path.name: path.read_text(encoding="utf-8") for path in (space / "templates/mail/hello").iterdir()}
+    assert sorted(parts) == ["body.mjml", "body.txt", "subject.txt"]
+    assert all(JAPANESE.search(text) for text in parts.values())
+    assert "{{ link.url }}" in parts["body.txt"]
+    assert banso("lint").code == FINE
+
+
+SFA = """id,company,event,field,value,at
+s1,c1,applied,,,2026-03-24T10:00:00+09:00
+s2,c1,,company_name,株式会社青空,2026-03-24T10:00:00+09:00
+"""
+DAYS = [*(f"2026-03-{day}" for day in range(24, 32)), *(f"2026-04-0{day}" for day in range(1, 8))]
+OTHERS = "".join(f"s{day},c9,applied,,,{day}T01:00:00+09:00\n" for day in DAYS)  # so that no source is silent
+HAPPENED = [
+    ("c1", "account_issued", "2026-03-24T11:00:00+09:00"),
+    ("c1", "login", "2026-03-30T10:00:00+09:00"),
+    *(("c9", "login", f"{day}T01:00:00+09:00") for day in DAYS),
+]
+PRODUCT = "".join(
+    json.dumps({"id": f"p{number}", "company": company, "user": "u1", "event": event, "at": at, "props": {}}) + "\n"
+    for number, (company, event, at) in enumerate(HAPPENED)
+)
+CRM = "id,company,user,event,field,value,at\nr1,c1,tanaka,,email,tanaka@example.jp,2026-03-24T10:00:00+09:00\n"
+CRM += "".join(f"r{day},c9,,,owner,sato,{day}T01:00:00+09:00\n" for day in DAYS)
+CTI = "id,company,user,event,case_id,at\n" + "".join(f"t{day},c9,,case_opened,k{day},{day}T01:00:00+09:00\n" for day in DAYS)
+HEARING = 'id,company,field,value,at\nh1,c1,will,"auto_schedule,briefing",2026-03-24T12:00:00+09:00\n'
+
+
+@pytest.fixture
+def data(tmp_path: Path, banso: Banso) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, text in {"sfa.csv": SFA + OTHERS, "product.jsonl": PRODUCT, "hearing.csv": HEARING, "crm.csv": CRM, "cti.csv": CTI}.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    assert banso("load", "sfa", "product", "hearing", "crm", "cti", "--data", folder, "--at", "2026-04-07T02:00").code == FINE
+    return folder
+
+
+def written_test(space: Path, rule: str) -> dict[str, object]:
+    (only,) = plain_of((space / f"rules/tests/{rule}.test.yaml").read_text(encoding="utf-8"))["tests"]
+    return only
+
+
+def test_a_test_begins_from_what_happened_to_an_account(banso: Banso, space: Path, data: Path, language: str) -> None:
+    said = banso("new", "test", "next-setting", "--from", "c1", "--at", "2026-04-07", language=language)
+    assert said.code == FINE, said.err
+    only = written_test(space, "next-setting")
+    assert only["account"] == {"id": "c1"}
+    assert only["given"] == [
+        "2026-03-24 10:00 sfa.applied",
+        "2026-03-24 11:00 product.account_issued",
+        "2026-03-24 12:00 hearing.will = auto_schedule, briefing",
+        "2026-03-30 10:00 product.login",
+    ]
+    text = (space / "rules/tests/next-setting.test.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# yaml-language-server: $schema=../../.banso/schema/tests.json\n")
+    assert "青空" not in text  # who it is does not belong into a test
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        pytest.param("2026-04-02", {"at": "2026-04-02 02:00", "none": True, "why": {"next-setting": "stalled_days"}}, id="too early"),
+        pytest.param("2026-03-28", {"at": "2026-03-28 02:00", "decides": "first-login"}, id="another rule goes first"),
+    ],
+)
+def test_a_test_expects_what_explain_says(banso: Banso, space: Path, data: Path, at: str, expected: dict[str, object]) -> None:
+    assert banso("new", "test", "next-setting", "--from", "c1", "--at", at).code == FINE
+    assert written_test(space, "next-setting")["expect"] == [expected]
+
+
+def test_a_test_knows_nothing_of_what_came_later(banso: Banso, space: Path, data: Path) -> None:
+    assert banso("new", "test", "next-setting", "--from", "c1", "--at", "2026-04-07").code == FINE
+    (space / "rules/tests/next-setting.test.yaml").unlink()
+    assert banso("new", "test", "next-setting", "--from", "c1", "--at", "2026-03-25").code == FINE
+    assert written_test(space, "next-setting")["given"][-1] == "2026-03-24 12:00 hearing.will = auto_schedule, briefing"
+
+
+def test_a_test_says_which_sources_were_silent(banso: Banso, space: Path, data: Path) -> None:
+    assert banso("new", "test", "next-setting", "--from", "c1", "--at", "2026-04-20").code == FINE
+    only = written_test(space, "next-setting")
+    assert {"product", "cti"} <= set(only["stale"])
+    assert only["expect"] == [{"at": "2026-04-20 02:00", "none": True, "unknown": {"next-setting": "next_step"}}]
+
+
+def test_a_test_without_an_account_goes_along_the_route_until_the_rule_matches(banso: Banso, space: Path, language: str) -> None:
+    assert banso("new", "test", "next-setting", "--at", "2026-04-07", language=language).code == FINE
+    only = written_test(space, "next-setting")
+    assert [line.split(" ")[2] for line in only["given"]] == ["sfa.applied", "product.account_issued", "product.login"]
+    assert [each["decides"] for each in only["expect"]] == ["next-setting"]
+    assert bool(JAPANESE.search(str(only["name"]))) == (language == "ja")
+
+
+def test_a_test_of_a_rule_at_stage_plan_expects_that_it_only_counts(banso: Banso, space: Path) -> None:
+    change(space / "rules/push.yaml", "    title: 同じ工程に", "    stage: plan\n    title: 同じ工程に")
+    assert banso("new", "test", "next-setting", "--at", "2026-04-07").code == FINE
+    (expected,) = written_test(space, "next-setting")["expect"]
+    assert (expected["none"], expected["why"]) == (True, {"next-setting": "stage"})
+
+
+def test_every_written_test_has_the_form_of_a_test(banso: Banso, space: Path) -> None:
+    rules = list(load_workspace(space, frozenset(CHANNELS)).rules)
+    for rule in rules:
+        assert banso("new", "test", rule, "--at", "2026-04-07").code == FINE
+    schema = json.loads((space / ".banso/schema/tests.json").read_text(encoding="utf-8"))
+    for rule in rules:
+        file = plain_of((space / f"rules/tests/{rule}.test.yaml").read_text(encoding="utf-8"))
+        assert list(Draft7Validator(schema).iter_errors(file)) == []
+
+
+def test_a_test_is_not_overwritten(banso: Banso, space: Path, language: str) -> None:
+    assert banso("new", "test", "readiness", "--at", "2026-04-07").code == FINE
+    before = contents(space)
+    assert banso("new", "test", "readiness", "--at", "2026-04-08", language=language).refuses("E683")
+    assert contents(space) == before
+
+
+# --- order ------------------------------------------------------------------------------------------------------------
+
+
+def order_of(space: Path, lane: str = "push") -> list[str]:
+    return list(plain_of((space / "rules/order.yaml").read_text(encoding="utf-8"))["order"][lane])
+
+
+def test_the_order_is_shown_with_stage_and_owner(banso: Banso, space: Path, language: str) -> None:
+    said = banso("order", language=language)
+    assert said.code == FINE
+    line = next(line for line in said.out.splitlines() if "keep-in-touch" in line)
+    assert {"8", "plan", "sato"} <= set(re.split(r"[ │]+", line))
+    told = json.loads(banso("order", "push", "--json").out)
+    assert [row["rule"] for row in told["push"]] == order_of(space)
+    assert (told["push"][0]["rank"], told["push"][0]["stage"]) == (1, "share")
+
+
+def test_a_rule_is_moved_with_its_comment(banso: Banso, space: Path, language: str) -> None:
+    said = banso("order", "move", "keep-in-touch", "--before", "first-login", language=language)
+    assert said.code == FINE, said.err
+    assert order_of(space)[:3] == ["support-guide", "keep-in-touch", "first-login"]
+    assert "    - keep-in-touch        # 用件のある1通にいつも譲る\n    - first-login          # 入口" in (space / "rules/order.yaml").read_text(
+        encoding="utf-8"
+    )
+    assert banso("order", "move", "keep-in-touch", "--after", "next-setting").code == FINE
+    assert contents(space)["rules/order.yaml"] == (ROOT / "rules/order.yaml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "place"), [((), 7), (("--before", "support-guide"), 0), (("--after", "readiness"), 2)], ids=["at the end", "before", "after"]
+)
+def test_a_rule_that_lint_misses_is_added(banso: Banso, space: Path, options: tuple[str, ...], place: int) -> None:
+    change(space / "rules/order.yaml", "    - first-login          # 入口を通らないと何も始まらない\n", "")
+    assert banso("lint").refuses("E401")
+    assert banso("order", "add", "first-login", *options).code == FINE
+    assert order_of(space).index("first-login") == place
+    assert banso("lint").code == FINE
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        pytest.param(("add", "readiness"), "E686", id="it has its place"),
+        pytest.param(("add", "readines"), "E684", id="no rule"),
+        pytest.param(("move", "readines", "--before", "scheduling"), "E684", id="no rule to move"),
+        pytest.param(("move", "readiness", "--before", "schedulin"), "E684", id="before no rule"),
+        pytest.param(("move", "readiness", "--before", "readiness"), "E684", id="before itself"),
+    ],
+)
+def test_the_order_stays_where_a_change_is_refused(banso: Banso, space: Path, language: str, arguments: tuple[str, ...], code: str) -> None:
+    before = contents(space)
+    assert banso("order", *arguments, language=language).refuses(code)
+    assert contents(space) == before
+
+
+@pytest.mark.parametrize(
+    "arguments", [("move", "readiness"), ("move", "readiness", "--before", "scheduling", "--after", "scheduling"), ("sideways",)]
+)
+def test_an_order_that_is_not_understood_is_bad_usage(banso: Banso, space: Path, arguments: tuple[str, ...]) -> None:
+    before = contents(space)
+    assert banso("order", *arguments).code == BAD_USAGE
+    assert contents(space) == before

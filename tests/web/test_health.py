@@ -19,8 +19,10 @@ import pytest
 
 from engine.config import Config
 from engine.decision.standing import Pause
+from engine.ledger import records as ledger_records
 from engine.pipeline import ops
 from engine.pipeline.system import System
+from tests.builders import a_record
 from web.app import make_app
 
 ROOT = Path(__file__).parents[2]
@@ -121,6 +123,8 @@ def test_the_status_of_an_empty_deployment(web: Caller) -> None:
 
 def test_the_status_has_numbers_but_no_names_of_customers_or_machines(system: System, web: Caller) -> None:
     later = system.clock.now() + 3_600_000_000
+    with system.ledger.write() as connection:
+        ledger_records.append_tail(connection, [a_record(account="acme-42")], system.clock.now())
     ops.pause(system, Pause("account", "acme-42", "asked by hanako@example.com", later), "ops")
     ops.suppress(system, "taro@example.com", "opted_out", "asked")
     ops.sign_of_life(system, "mail-host-1")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import BansoError
-from engine.workspace.edit import append_entry, insert_item, move_item, plain_of, remove_item, set_value, source_of, written
+from engine.workspace.edit import append_entry, insert_item, move_item, plain_of, remove_item, remove_key, set_value, source_of, written
 
 ROOT = Path(__file__).parents[2]
 FILES = [*sorted((ROOT / "rules").glob("*.yaml")), *sorted((ROOT / "examples/yammer/rules").glob("*.yaml"))]
@@ -177,6 +177,32 @@ def test_an_item_is_taken_out_alone(lane: str, index: int) -> None:
 
 def test_the_last_item_of_a_list_leaves_an_empty_list() -> None:
     assert remove_item("push:\n  - a\n", ("push",), 0) == "push:\n  []\n"
+
+
+KEYS = [(name, path) for name, path in MAPS if path and not isinstance(path[-1], int) and len(at(PLAINS[name], path[:-1])) > 1]
+
+
+@given(st.sampled_from(KEYS))
+def test_a_key_is_taken_out_alone(place) -> None:
+    name, path = place
+    changed = plain_of(remove_key(TEXTS[name], path))
+    assert path[-1] not in at(changed, path[:-1])
+    assert without(set_in(changed, path), path) == without(PLAINS[name], path)
+
+
+def set_in(plain, path):
+    """The tree with nothing at the path, the key being there."""
+    if len(path) == 1:
+        return {**plain, path[0]: None}
+    if isinstance(plain, list):
+        return [set_in(each, path[1:]) if index == path[0] else each for index, each in enumerate(plain)]
+    return {key: set_in(each, path[1:]) if key == path[0] else each for key, each in plain.items()}
+
+
+def test_a_key_that_is_not_there_is_not_missed() -> None:
+    assert remove_key(RULES, ("rules", "first", "try")) == RULES
+    assert "{title: Two}   # in one line" in remove_key(RULES, ("rules", "second", "stage"))
+    assert "{stage: plan}   # in one line" in remove_key(RULES, ("rules", "second", "title"))
 
 
 def test_an_entry_goes_behind_the_last_one_and_before_what_follows() -> None:

@@ -9,7 +9,7 @@ from engine.channels import CHANNELS
 from engine.errors import BansoError, Place
 from engine.workspace.load import load_workspace
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parent / "space"
 BEFORE = {"rules/facts.yaml": "facts:", "rules/goals.yaml": "goals:", "rules/workspace.yaml": "channels:", "rules/route.yaml": "steps:"}
 
 

@@ -16,6 +16,7 @@ from engine.workspace.mends import faults_of, formatted, mended, replacement
 from engine.workspace.tree import read_tree
 
 ROOT = Path(__file__).parents[2]
+SPACE = Path(__file__).parent / "space"  # changes only with these tests
 TEXTS = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.yaml"))]
 PUSH = "rules/push.yaml"
 HEAD = "# yaml-language-server: $schema=../.banso/schema/rules.json\n"
@@ -92,7 +93,7 @@ def test_a_file_in_another_encoding_is_not_touched() -> None:
 @pytest.fixture
 def space(tmp_path: Path) -> Path:
     for folder in ("rules", "templates"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+        shutil.copytree(SPACE / folder, tmp_path / folder)
     return tmp_path
 
 

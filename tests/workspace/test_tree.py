@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.errors import Fault, Place
+from engine.errors import Fault, Place, folded
 from engine.workspace.tree import BYTES_MAX, DEPTH_MAX, NODES_MAX, Node, Plain, read_tree
 
 
@@ -102,6 +102,7 @@ def test_keys_are_always_text() -> None:
         pytest.param("a: b: c\n", "E140", 1, 5, id="two colons in a line"),
         pytest.param("a: x\x00y\n", "E141", 1, 5, id="a NUL"),
         pytest.param("日本: \x07\n", "E141", 1, 5, id="a bell"),
+        pytest.param("a：  # first\n  # more\n\n  b: 1\n", "E102", 1, 2, id="full-width colon before comments"),
         pytest.param("a: {b：1, c: 2}\n", "E102", 1, 6, id="full-width colon inside braces"),
         pytest.param("a: {b:x, c: 2}\n", "E103", 1, 5, id="no space after the colon inside braces"),
         pytest.param("a: {b: 1 c: 2}\n", "E137", 1, 11, id="a comma that is missing"),
@@ -219,3 +220,11 @@ def test_what_is_not_there_stands_where_it_ought_to() -> None:
     assert tree is not None
     assert tree.place_of(("rules", "a", "goal")) == (2, 6)
     assert tree.place_of(("goals",)) == (1, 1)
+
+
+def test_faults_that_say_the_same_are_folded_with_their_places() -> None:
+    first, second = (Fault("E204", Place("a", line), {"name": "x", "near": str(line)}) for line in (1, 2))
+    other = Fault("E204", Place("a", 3), {"name": "y"})
+    assert folded([first, other, second]) == [(first, [second.place]), (other, [])]
+    rules = [Fault("E401", Place("a", line), {"name": str(line), "lane": "push"}) for line in (1, 2)]
+    assert folded(rules) == [(rules[0], [rules[1].place])]
