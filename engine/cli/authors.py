@@ -43,7 +43,7 @@ def schema(context: typer.Context, as_json: AsJson = False) -> None:
     door: Door = context.obj
     workspace = loaded(door)
     language = language_of(door)
-    files = write_schemas(workspace, language)
+    files = write_schemas(workspace, door.config.workspace, language)
     if as_json:
         print_json({"folder": FOLDER.as_posix(), "files": files})
     else:

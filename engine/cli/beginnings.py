@@ -10,12 +10,13 @@ import typer
 
 from engine.channels import CHANNELS
 from engine.cli.door import AsJson, At, Door, out, parse_instant, print_json
-from engine.cli.workshop import language_of, loaded, refresh_schemas, write_text
+from engine.cli.workshop import language_of, loaded, write_schemas, write_text
 from engine.errors import refuse
 from engine.messages import Language, say
 from engine.pipeline.retell import retell
 from engine.rulebook.actions import LANES, Lane
 from engine.workspace.load import load_workspace
+from engine.workspace.model import Workspace
 from engine.workspace.starters import like_rule, new_mail, new_rule
 
 Name = Annotated[str, typer.Argument(help="Its name: lower-case letters, digits and -.")]
@@ -83,22 +84,22 @@ def history_of(
 
 def _write(door: Door, texts: Mapping[str, str], next_step: tuple[str, Mapping[str, object]], *, as_json: bool) -> None:
     """Write what lints with everything else, or nothing. Raises BansoError with the faults it would have."""
-    root = door.config.workspace
-    _try_out(root, texts)
+    root, language = door.config.workspace, language_of(door)
+    workspace = _tried_out(root, texts)
     for file, text in texts.items():
         write_text(root / file, text)
-    refresh_schemas(door)
-    _say_written(list(texts), next_step, language_of(door), as_json=as_json)
+    write_schemas(workspace, root, language)
+    _say_written(list(texts), next_step, language, as_json=as_json)
 
 
-def _try_out(root: Path, texts: Mapping[str, str]) -> None:
+def _tried_out(root: Path, texts: Mapping[str, str]) -> Workspace:
     with tempfile.TemporaryDirectory() as folder:
         for part in ("rules", "templates"):
             if (root / part).is_dir():
                 shutil.copytree(root / part, Path(folder) / part)
         for file, text in texts.items():
             write_text(Path(folder) / file, text)
-        load_workspace(Path(folder), frozenset(CHANNELS))
+        return load_workspace(Path(folder), frozenset(CHANNELS))
 
 
 def _say_written(files: list[str], next_step: tuple[str, Mapping[str, object]], language: Language, *, as_json: bool) -> None:

@@ -38,11 +38,11 @@ def write_text(path: Path, text: str) -> None:
     Path(name).replace(path)
 
 
-def write_schemas(workspace: Workspace, language: Language) -> list[str]:
-    """The schemas as files of the workspace; returns their names."""
+def write_schemas(workspace: Workspace, root: Path, language: Language) -> list[str]:
+    """The schemas as files below the workspace's root; returns their names."""
     schemas = editor_schemas(workspace, language)
     for name, each in schemas.items():
-        write_text(workspace.root / FOLDER / f"{name}.json", json.dumps(each, ensure_ascii=False, indent=1) + "\n")
+        write_text(root / FOLDER / f"{name}.json", json.dumps(each, ensure_ascii=False, indent=1) + "\n")
     return [f"{name}.json" for name in schemas]
 
 
@@ -52,7 +52,7 @@ def refresh_schemas(door: Door) -> None:
         workspace = loaded(door)
     except BansoError:
         return
-    write_schemas(workspace, language_of(door))
+    write_schemas(workspace, door.config.workspace, language_of(door))
 
 
 def told(fault: Fault, language: Language) -> dict[str, object]:

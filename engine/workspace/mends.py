@@ -17,6 +17,7 @@ from engine.workspace.faults import nearest
 from engine.workspace.load import load_workspace
 from engine.workspace.tree import Plain, decoded, read_tree
 
+SYNTAX = frozenset({"E101", "E102", "E103", "E139", "E142"})  # slips that are undone without asking
 ROUNDS = 20  # a fault may hide another one
 SYNTAX_LINES = 200  # lines of one file whose syntax is mended
 TAB = 4
@@ -71,7 +72,7 @@ def formatted(raw: bytes, file: str) -> str | None:
 def _tree(text: str) -> tuple[Plain] | None:
     """The parsed tree in a tuple, as an empty file has one too."""
     tree, faults = read_tree(text.encode(), "text")
-    return None if any(fault.code in {"E101", "E102", "E103"} for fault in faults) else (tree.plain() if tree else None,)
+    return None if any(fault.code in SYNTAX for fault in faults) else (tree.plain() if tree else None,)
 
 
 def _keeping(text: str, change: Callable[[str], str]) -> str:
@@ -98,9 +99,9 @@ def _syntax_mended(text: str, file: str) -> tuple[str, list[Mend]]:
     """Tabs that indent, and keys that run into their value, at the lines where reading stops."""
     mends: list[Mend] = []
     for _ in range(SYNTAX_LINES):
-        tree, faults = read_tree(text.encode(), file)
-        fault = next((each for each in faults if each.code in {"E101", "E102", "E103"}), None)
-        if tree is not None or fault is None or not fault.place.line:
+        _, faults = read_tree(text.encode(), file)
+        fault = next((each for each in faults if each.code in SYNTAX), None)
+        if fault is None or not fault.place.line:
             break
         lines = text.split("\n")
         found = _line_mended(lines, fault)
@@ -216,6 +217,8 @@ def replacement(fault: Fault, text: str) -> tuple[str, str] | None:
         return (found[0], f"[{found[2]}, {found[1]}]") if found else None
     if fault.code == "E129":
         return _first_action(fault, text)
+    if fault.code in {"E102", "E103"}:
+        return _colon(fault, text)
     wrong, near = fault.values.get(WORDS.get(fault.code, "wanted")), fault.values.get("near")
     if not isinstance(wrong, str) or not wrong or not text.startswith((wrong, f'"{wrong}"', f"'{wrong}'")):
         return None
@@ -227,6 +230,12 @@ def replacement(fault: Fault, text: str) -> tuple[str, str] | None:
         return written, glued
     whole = not re.match(r"[\w-]", text[len(written) :])
     return (written, near) if fault.code in WORDS and isinstance(near, str) and near != wrong and whole else None
+
+
+def _colon(fault: Fault, text: str) -> tuple[str, str] | None:
+    """A key's colon as it should be: at the fault itself where it is full-width, behind the key where its blank is missing."""
+    found = re.match(r"：[ \u3000]*" if fault.code == "E102" else rf"{re.escape(str(fault.values.get('key')))}:(?=\S)", text)
+    return (found[0], ": " if fault.code == "E102" else f"{found[0]} ") if found else None
 
 
 def _first_action(fault: Fault, text: str) -> tuple[str, str] | None:

@@ -2,11 +2,12 @@
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.channels import CHANNELS
@@ -39,6 +40,7 @@ def tidy(text: str, file: str = PUSH) -> str:
     return changed
 
 
+@settings(deadline=None, max_examples=40)
 @given(TREES, st.sampled_from(["|", ">", '"', "'", None]), st.randoms())
 def test_tidying_keeps_the_tree_of_any_file(plain: dict[str, object], style: str | None, chance) -> None:
     text = yaml.dump(plain, allow_unicode=True, default_style=style, default_flow_style=chance.choice([True, False, None]))
@@ -52,6 +54,7 @@ def test_tidying_keeps_the_tree_of_any_file(plain: dict[str, object], style: str
     assert not after.startswith("\ufeff")
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.sampled_from(TEXTS), st.randoms())
 def test_tidying_twice_is_tidying_once(text: str, chance) -> None:
     once = tidy("\n".join(line + chance.choice(["", " "]) for line in text.split("\n")))
@@ -97,6 +100,11 @@ def space(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def refusing(faults: Sequence[Fault]) -> list[Fault]:
+    """Without what is only warned about."""
+    return [fault for fault in faults if fault.refuses]
+
+
 def change(space: Path, old: str, new: str, file: str = PUSH) -> None:
     text = (space / file).read_text(encoding="utf-8")
     assert old in text
@@ -108,8 +116,8 @@ def change(space: Path, old: str, new: str, file: str = PUSH) -> None:
     [
         pytest.param(PUSH, "goal: step_forward", "gaol: step_forward", "E105", id="a key"),
         pytest.param(PUSH, "lead_to: {setting", "lead-to: {setting", "E105", id="a key of an action"),
-        pytest.param(PUSH, "{who: 発行の", "{who：発行の", "E105", id="a full-width colon in a flow"),
-        pytest.param(PUSH, "do: {send: mail", "do: {send:mail", "E129", id="no space in a flow"),
+        pytest.param(PUSH, "{who: 発行の", "{who：発行の", "E102", id="a full-width colon in a flow"),
+        pytest.param(PUSH, "do: {send: mail", "do: {send:mail", "E103", id="no space in a flow"),
         pytest.param(PUSH, "do: {send: mail", "do: {sned: mail", "E129", id="an action"),
         pytest.param(PUSH, "{errors_7: {at_least: 3}}", "{errors_7: {atleast: 3}}", "E107", id="a comparison"),
         pytest.param(PUSH, "{stalled_days: {between", "{stalled_day: {between", "E201", id="a fact"),
@@ -131,7 +139,7 @@ def test_a_mistake_is_undone_by_its_mend(space: Path, file: str, good: str, wron
     change(space, good, wrong, file)
     result = mended(space, frozenset(CHANNELS))
     assert [mend.code for mend in result.mends] == [code]
-    assert result.left == ()
+    assert refusing(result.left) == []
     assert list(result.files) == [file]
     assert result.files[file] == before
     assert (space / file).read_text(encoding="utf-8") == before
@@ -143,7 +151,7 @@ def test_mistakes_that_hide_behind_others_are_found_round_by_round(space: Path) 
     change(space, "{segment: back_to_old}", "{segmnt: back_to_old}")
     result = mended(space, frozenset(CHANNELS))
     assert sorted(mend.code for mend in result.mends) == ["E102", "E201", "E202"]
-    assert [(fault.code, fault.values["name"]) for fault in result.left] == [("E201", "segmnt")]
+    assert [(fault.code, fault.values["name"]) for fault in refusing(result.left)] == [("E201", "segmnt")]
 
 
 def test_what_no_fault_spells_out_is_left_for_a_person(space: Path) -> None:
@@ -151,14 +159,14 @@ def test_what_no_fault_spells_out_is_left_for_a_person(space: Path) -> None:
     change(space, "template: mail/readiness", "template: mail/zzz")
     before = (space / PUSH).read_bytes()
     result = mended(space, frozenset(CHANNELS))
-    assert sorted(fault.code for fault in result.left) == ["E106", "E204"]
+    assert sorted(fault.code for fault in refusing(result.left)) == ["E106", "E204"]
     assert result.mends == ()
     assert (space / PUSH).read_bytes() == before
 
 
 def test_a_good_workspace_has_nothing_to_mend(space: Path) -> None:
     assert mended(space, frozenset(CHANNELS)).mends == ()
-    assert faults_of(space, frozenset(CHANNELS)) == ()
+    assert refusing(faults_of(space, frozenset(CHANNELS))) == []
 
 
 @pytest.mark.parametrize(
