@@ -76,7 +76,8 @@ def _worth_showing(rule: RuleSeen) -> Sequence[ConditionSeen]:
     """All conditions of a rule that matched; of one that did not, the first that is not fulfilled."""
     if rule.verdict is True:
         return rule.conditions
-    return [each for each in rule.conditions if each.verdict is not (each.kind == "when")][:1]
+    false = [each for each in rule.conditions if each.verdict is (each.kind != "when")]
+    return (false or [each for each in rule.conditions if each.verdict is None])[:1]
 
 
 def _condition_mark(condition: ConditionSeen) -> str:

@@ -15,6 +15,7 @@ from engine.pipeline.backtest import backtest as run_backtest
 from engine.pipeline.diff import Compared, compare, workspace_of
 from engine.pipeline.rehearse import Tested, run_tests
 from engine.rehearsal.check import Result
+from engine.rehearsal.play import shared
 from engine.rehearsal.summary import Backtested
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -126,6 +127,7 @@ def diff(
     first: Annotated[str, typer.Argument(help="A folder, a git revision, or . for the workspace as it is.", metavar="A")],
     second: Annotated[str, typer.Argument(help="The same.", metavar="B")] = ".",
     at: At = None,
+    share: Annotated[list[str] | None, typer.Option("--share", help="Judge this rule as if it were meant for everyone.", metavar="RULE")] = None,
     shown_kind: Annotated[str | None, typer.Option("--list", help="List the accounts of + (newly), - (no longer) or ~ (another one).")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -134,11 +136,17 @@ def diff(
     with door.system() as system:
         language = door.language(system)
         with progress(language, "diff.running") as bar:
-            compared = compare(system, workspace_of(system, first), workspace_of(system, second), instant_asked(at, system), bar)
+            becomes = workspace_of(system, second)
+            planned = [
+                rule_id for rule_id, rule in becomes.rules.items() if rule.stage == "plan" and not rule.triggers and rule_id not in (share or ())
+            ]
+            compared = compare(system, workspace_of(system, first), shared(becomes, share or ()), instant_asked(at, system), bar)
     if as_json:
         print_json(compared)
     else:
         print_compared(compared, language, shown_kind)
+        if planned:
+            out.print(say(language, "diff.planned", rules=planned[-1]), style="dim")
 
 
 def print_compared(compared: Compared, language: Language, shown_kind: str | None) -> None:

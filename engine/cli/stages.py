@@ -16,6 +16,7 @@ from engine.pipeline.system import System
 from engine.rulebook.spec import Stage
 from engine.workspace.edit import set_value
 
+NOBODY_NAMED = "ops"
 STAGES: tuple[Stage, ...] = ("plan", "try", "reflect", "share", "stopped")
 Rule = Annotated[str, typer.Argument(help="The rule's id.")]
 Who = Annotated[str, typer.Option("--as", help="Who you are; default: BANSO_USER.", metavar="NAME", envvar="BANSO_USER")]
@@ -30,7 +31,7 @@ def stage(
     context: typer.Context,
     rule: Rule,
     to: Annotated[str, typer.Argument(help="plan, try, reflect, share or stopped.", metavar="STAGE")],
-    who: Who = "ops",
+    who: Who = NOBODY_NAMED,
     count: Annotated[int | None, typer.Option("--count", help="The number of accounts you confirm for share.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,9 +42,10 @@ def stage(
     with door.system() as system:
         language, wanted = door.language(system), STAGES[STAGES.index(to)]
         rule_of(system, rule)
+        _check_who(system, who)
         found = needs(system, rule, wanted, who)
-        accounts = _confirmed(system, rule, language, count) if wanted == "share" and not unfulfilled(found) else None
-        done = not unfulfilled(found) and (wanted != "share" or accounts is not None)
+        accounts, typed = _confirmed(system, rule, language, count) if wanted == "share" and not unfulfilled(found) else (None, None)
+        done = not unfulfilled(found) and (wanted != "share" or accounts == typed)
         if done:
             _write(system, rule, wanted)
         if done and accounts is not None:
@@ -52,18 +54,26 @@ def stage(
         print_json({"rule": rule, "stage": to, "done": done, "accounts": accounts, "needs": found})
     else:
         _print_needs(found, language)
-        out.print(say(language, "stage.done" if done else "stage.refused", rule=rule, stage=to, accounts=accounts or 0), style="bold", soft_wrap=True)
+        key = "stage.done" if done else "stage.refused" if unfulfilled(found) else "stage.other_number"
+        out.print(say(language, key, rule=rule, stage=to, accounts=accounts, typed=typed), style="bold", soft_wrap=True)
     if not done:
         raise typer.Exit(FAULTS)
 
 
-def _confirmed(system: System, rule: str, language: Language, count: int | None) -> int | None:
-    """The number of accounts, typed by the person who lets the rule loose; None if it is not the one."""
+def _check_who(system: System, who: str) -> None:
+    """Where the team is written down, the person belongs to it."""
+    people = system.workspace.people
+    if people and who not in people and who != NOBODY_NAMED:
+        raise refuse("E715", who, name=who, known=tuple(people))
+
+
+def _confirmed(system: System, rule: str, language: Language, count: int | None) -> tuple[int, int]:
+    """The number of accounts, and the one typed by the person who lets the rule loose."""
     with progress(language, "plan.running") as bar:
         accounts = reach(system, rule, system.clock.now(), bar)
     if count is None:
         count = typer.prompt(say(language, "stage.confirm", rule=rule, accounts=accounts), type=int)
-    return accounts if count == accounts else None
+    return accounts, count
 
 
 def _write(system: System, rule: str, stage_to: Stage) -> None:
@@ -77,7 +87,7 @@ def _write(system: System, rule: str, stage_to: Stage) -> None:
 def _print_needs(found: Sequence[Need], language: Language) -> None:
     for need in found:
         mark = "[green]✓[/green]" if need.fulfilled else "[red]✗[/red]"
-        out.print(f"  {mark} {say(language, f'need.{need.name}')} [dim]{escape(need.detail)}[/dim]", soft_wrap=True)
+        out.print(f"  {mark} {say(language, f'needed.{need.name}')} [dim]{escape(need.detail)}[/dim]", soft_wrap=True)
 
 
 def send_test(

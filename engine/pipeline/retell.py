@@ -123,7 +123,7 @@ def _said(workspace: Workspace, rule: str, winners: Sequence[str], why: dict[str
         return {"decides": rule}
     if winner is not None:
         return {"decides": winner}
-    return {**({} if winners else {"none": "true"}), **{key: f"{{{rule}: {name}}}" for key, name in why.items()}}
+    return {"not": rule, **{key: f"{{{rule}: {name}}}" for key, name in why.items()}}
 
 
 def _why(seen: RuleSeen) -> dict[str, str]:

@@ -35,18 +35,13 @@ def needs(system: System, rule_id: str, stage: Stage, who: str | None) -> list[N
         return [Need("learned", rule.learned is not None)]
     if stage == "plan":
         return []
-    return [*_tests(run_tests(system), rule_id), *_reflected(rule), *_approver(system, rule, who)]
+    return [*_tests(run_tests(system), rule_id), Need("reflect", rule.reflect is not None), *_approver(system, rule, who)]
 
 
 def _tests(tested: Tested, rule_id: str) -> list[Need]:
     """At least one test expects the rule to win, and every test that names it comes true."""
     failed = [result.case.name for result in tested.failed]
     return [Need("test", rule_id in rules_tested(tested.cases)), Need("tests_pass", not failed, ", ".join(dict.fromkeys(failed)))]
-
-
-def _reflected(rule: RuleSpec) -> list[Need]:
-    """A rule that was tried says what came of it."""
-    return [Need("reflect", rule.reflect is not None)] if rule.stage in {"try", "reflect"} else []
 
 
 def _approver(system: System, rule: RuleSpec, who: str | None) -> list[Need]:

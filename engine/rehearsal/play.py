@@ -11,7 +11,7 @@ from engine.decision.recheck import Planned, recheck
 from engine.decision.recipient import Recipient, main_contact
 from engine.decision.scarce import Stock
 from engine.decision.standing import PastTouch, Standing
-from engine.facts.fold import Fold, Needs, fold_records
+from engine.facts.fold import Fold, fold_records
 from engine.records.record import Record
 from engine.rulebook.actions import Task
 from engine.rulebook.python import Answer, Evaluator
@@ -55,8 +55,7 @@ class Play:
 
     def judge(self, instant: int) -> tuple[Answer, Fold]:
         """Facts and verdicts at an instant."""
-        needs = Needs.of(self.workspace.plan.accumulators(self.workspace.plan.columns))
-        fold = fold_records(self.records, instant, needs, self.workspace.zone)
+        fold = fold_records(self.records, instant, self.evaluator.needs, self.workspace.zone)
         return self.evaluator.answer(fold, instant, self.stale), fold
 
     def advance(self, instant: int) -> None:

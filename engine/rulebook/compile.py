@@ -48,13 +48,13 @@ class Written:
     goals: Mapping[str, Literal["next_step"] | Sequence[str]]
     rules: Mapping[str, RuleSpec]
     never: Sequence[object]
-    appointment: Sequence[object]
-    counted: Mapping[str, Value]  # columns that the gates read beside the facts
     sources: Mapping[str, str]  # prefix of event or field -> source
     labels: Mapping[str, str]  # labels of the automatic facts
     health: Health | None = None
     channels: Mapping[str, ChannelEvents] = field(default_factory=dict)
     calendars: Mapping[str, Sequence[Period]] = field(default_factory=dict)  # by file
+    appointment: Sequence[object] = ()
+    counted: Mapping[str, Value] = field(default_factory=dict)  # columns that the gates read beside the facts
 
     @property
     def automatic(self) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ two-valued Python; what is neither is unknown. That is Kleene's logic without a 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import cast
 
 from engine.calendar import BUSINESS_REACH, BusinessDays, Zone
 from engine.facts import algebra as a
-from engine.facts.fold import Fold, count_ignored, count_open, count_within, days_within, first_in_span
+from engine.facts.fold import Fold, Needs, count_ignored, count_open, count_within, days_within, first_in_span
 from engine.rulebook.plan import Column, Plan
 
 Known = int | str | None
@@ -243,6 +244,11 @@ class Evaluator:
     zone: Zone
     business: BusinessDays
     functions: Mapping[str, Callable[..., tuple[object, ...]]]
+
+    @cached_property
+    def needs(self) -> Needs:
+        """What a fold must keep for these functions."""
+        return Needs.of(self.plan.accumulators(self.columns))
 
     def values(self, fold: Fold, instant: int, stale: frozenset[str]) -> tuple[Known, ...]:
         """Every column's value for one account, in the order of `columns`."""

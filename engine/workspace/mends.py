@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from engine.errors import BansoError, Fault
@@ -17,6 +18,7 @@ from engine.workspace.faults import nearest
 from engine.workspace.load import load_workspace
 from engine.workspace.tree import Plain, decoded, read_tree
 
+SLIP = 0.85  # likeness from which a word is taken for a slip of the other
 SYNTAX = frozenset({"E101", "E102", "E103", "E139", "E142"})  # slips that are undone without asking
 ROUNDS = 20  # a fault may hide another one
 SYNTAX_LINES = 200  # lines of one file whose syntax is mended
@@ -230,7 +232,12 @@ def replacement(fault: Fault, text: str) -> tuple[str, str] | None:  # noqa: PLR
     if fault.code == "E105" and (glued := _unglued(fault, wrong)):
         return written, glued
     whole = not re.match(r"[\w-]", text[len(written) :])
-    return (written, near) if fault.code in WORDS and isinstance(near, str) and near != wrong and whole else None
+    return (written, near) if fault.code in WORDS and isinstance(near, str) and near != wrong and whole and _is_slip(wrong, near) else None
+
+
+def _is_slip(wrong: str, near: str) -> bool:
+    """Whether a word is another one mistyped, and not another word: a hint may guess, a mend must not."""
+    return sorted(wrong) == sorted(near) or SequenceMatcher(None, wrong, near).ratio() >= SLIP
 
 
 def _colon(fault: Fault, text: str) -> tuple[str, str] | None:

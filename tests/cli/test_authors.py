@@ -357,7 +357,7 @@ def test_a_test_begins_from_what_happened_to_an_account(banso: Banso, space: Pat
 @pytest.mark.parametrize(
     ("at", "expected"),
     [
-        pytest.param("2026-04-02", {"at": "2026-04-02 02:00", "none": True, "why": {"next-setting": "stalled_days"}}, id="too early"),
+        pytest.param("2026-04-02", {"at": "2026-04-02 02:00", "not": "next-setting", "why": {"next-setting": "stalled_days"}}, id="too early"),
         pytest.param("2026-03-28", {"at": "2026-03-28 02:00", "decides": "first-login"}, id="another rule goes first"),
     ],
 )
@@ -377,7 +377,7 @@ def test_a_test_says_which_sources_were_silent(banso: Banso, space: Path, data: 
     assert banso("new", "test", "next-setting", "--from", "c1", "--at", "2026-04-20").code == FINE
     only = written_test(space, "next-setting")
     assert {"product", "cti"} <= set(only["stale"])
-    assert only["expect"] == [{"at": "2026-04-20 02:00", "none": True, "unknown": {"next-setting": "next_step"}}]
+    assert only["expect"] == [{"at": "2026-04-20 02:00", "not": "next-setting", "unknown": {"next-setting": "next_step"}}]
 
 
 def test_a_test_without_an_account_goes_along_the_route_until_the_rule_matches(banso: Banso, space: Path, language: str) -> None:
@@ -392,7 +392,7 @@ def test_a_test_of_a_rule_at_stage_plan_expects_that_it_only_counts(banso: Banso
     change(space / "rules/push.yaml", "    title: 同じ工程に", "    stage: plan\n    title: 同じ工程に")
     assert banso("new", "test", "next-setting", "--at", "2026-04-07").code == FINE
     (expected,) = written_test(space, "next-setting")["expect"]
-    assert (expected["none"], expected["why"]) == (True, {"next-setting": "stage"})
+    assert (expected["not"], expected["why"]) == ("next-setting", {"next-setting": "stage"})
 
 
 def test_every_written_test_has_the_form_of_a_test(banso: Banso, space: Path) -> None:

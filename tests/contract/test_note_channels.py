@@ -20,7 +20,7 @@ from engine.rulebook.python import compile_python
 from engine.workspace.load import load_workspace
 from engine.workspace.model import NoteSource, Workspace
 from tests.builders import a_record, a_stalled_customer, a_touch, at
-from tests.story import ROOT
+from tests.story import SPACE
 
 NOW = at("2026-04-07 09:00")
 NOTES = [name for name, channel in CHANNELS.items() if channel.delivery != "relayed"]
@@ -59,7 +59,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The example, with one rule for each of these channels."""
     root = tmp_path_factory.mktemp("notes")
     for folder in ("rules", "templates"):
-        shutil.copytree(ROOT / folder, root / folder)
+        shutil.copytree(SPACE / folder, root / folder)
     for name in WRITTEN:
         (root / "templates" / name).mkdir(exist_ok=True)
         (root / "templates" / name / "note.md").write_text(TEMPLATE, encoding="utf-8")

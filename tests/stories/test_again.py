@@ -204,7 +204,9 @@ def test_two_nights_that_wait_for_the_same_morning_keep_to_the_cap_of_a_day(stor
     """Saturday's and Sunday's touches are both due on Monday at nine, and their goals differ."""
     story.change_rules("rules/push.yaml", SUPPORT_GUIDE, SUPPORT_GUIDE.replace("step_forward", "talked"))
     story.change_rules(
-        "rules/workspace.yaml", "  mail: {label: 1to1メール, valid_days: 3}", "  mail: {label: 1to1メール, valid_days: 3, caps: {per_day: 1}}"
+        "rules/workspace.yaml",
+        "  mail: {label: 1to1メール, valid_days: 3, touch",
+        "  mail: {label: 1to1メール, valid_days: 3, caps: {per_day: 1}, touch",
     )
     story.given(a_stalled_customer())
     story.nightly("2026-04-11 02:00")

@@ -22,8 +22,8 @@ from engine.simulator import World
 from tests.story import ROOT, Story, quiet
 
 TOKYO = ZoneInfo("Asia/Tokyo")
-COMPANIES = int(os.environ.get("BANSO_EXPLAIN_COMPANIES", "50"))
-NIGHTS = int(os.environ.get("BANSO_EXPLAIN_NIGHTS", "3"))
+COMPANIES = int(os.environ.get("BANSO_EXPLAIN_COMPANIES", "40"))
+NIGHTS = int(os.environ.get("BANSO_EXPLAIN_NIGHTS", "2"))
 ALOUD = 25  # pairs that go through the whole of explain, which reads the lake anew for each
 SCARCE = {NO_SEAT, TEAM_FULL, "stage"}  # given out among all accounts: alone nobody can tell
 

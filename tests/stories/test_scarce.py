@@ -172,7 +172,7 @@ def test_who_is_let_pass_after_the_places_were_given_out_gets_none(tell: Tell) -
     story = with_seats(tell)
     story.suppress("tanaka@fuyu.example.jp", "opted_out", when="2026-04-06 10:00")
     story.clock.set(at("2026-04-07 02:00"))
-    nightly(story.system, at("2026-04-07 02:00"), lambda _what, _done, _total: ops.unsuppress(story.system, "tanaka@fuyu.example.jp"))
+    nightly(story.system, at("2026-04-07 02:00"), lambda _what, _done, _total: ops.unsuppress(story.system, "tanaka@fuyu.example.jp", "opted_out"))
     assert fates(story, "invite", "fuyu", "haru", "aki", "kita") == [NO_SEAT, ("won", None, None), ("won", None, None), NO_SEAT]
 
 
