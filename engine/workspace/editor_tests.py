@@ -26,24 +26,30 @@ def tests_file(words: Words) -> Schema:
 
 
 def _expectation(words: Words) -> Schema:
+    """What a night (`at`) or a record that comes in (`on`) is expected to lead to."""
     rule = names(words.rules)
+    rules: Schema = {"anyOf": [rule, {"type": "array", "items": rule}]}
     instant: Schema = {"type": "string", "pattern": AN_INSTANT}
     by_rule: Schema = {"type": "object", "propertyNames": rule, "additionalProperties": TEXT}
     return closed(
         {
             "at": instant,
-            "decides": rule,
+            "on": instant,
+            "event": {"type": "string", "pattern": A_FIELD},
+            "with": {"type": "object"},
+            "decides": rules,
             "none": {"const": True},
+            "not": rules,
             "why": by_rule,
             "unknown": by_rule,
             "template": words.templates("mail", "popup", "call", "crm", "slack"),
+            "variant": TEXT,
             "sends_at": instant,
             "window_last_day": {"type": "string", "pattern": A_DATE},
             "hold": {"type": "array", "items": {"enum": list(LANES)}},
             "drops": rule,
             "because": TEXT,
-            "goal": names(words.goals),
-            "credited_to": TEXT,
-            "assisted_by": {"type": "array", "items": TEXT},
+            "fact": names(words.facts()),
+            "is": {},
         }
     )

@@ -178,11 +178,12 @@ def mended(root: Path, channels: frozenset[str]) -> Mended:
 
 
 def faults_of(root: Path, channels: frozenset[str]) -> tuple[Fault, ...]:
-    """Every fault and warning of a workspace."""
+    """Every fault that keeps a workspace from being used; warnings are a matter of judgement."""
     try:
-        return load_workspace(root, channels).warnings
+        load_workspace(root, channels)
     except BansoError as error:
-        return error.faults
+        return tuple(fault for fault in error.faults if fault.refuses)
+    return ()
 
 
 def _round(root: Path, faults: Iterable[Fault]) -> list[Mend]:
@@ -210,7 +211,7 @@ def _mend_file(root: Path, file: str, faults: list[Fault]) -> list[Mend]:
     return mends[::-1]
 
 
-def replacement(fault: Fault, text: str) -> tuple[str, str] | None:
+def replacement(fault: Fault, text: str) -> tuple[str, str] | None:  # noqa: PLR0911  # one return for each kind of mend
     """What stands wrong at the beginning of `text`, where the fault is, and what belongs there; None if that needs a person."""
     if fault.code == "E302":
         found = re.match(r"\[\s*(-?[0-9]+)\s*,\s*(-?[0-9]+)\s*\]", text)

@@ -17,7 +17,7 @@ from engine.workspace.mends import faults_of, formatted, mended, replacement
 from engine.workspace.tree import read_tree
 
 ROOT = Path(__file__).parents[2]
-SPACE = Path(__file__).parent / "space"  # changes only with these tests
+SPACE = Path(__file__).parents[1] / "space"  # the small workspace of the stories
 TEXTS = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "rules").glob("*.yaml"))]
 PUSH = "rules/push.yaml"
 HEAD = "# yaml-language-server: $schema=../.banso/schema/rules.json\n"

@@ -74,9 +74,9 @@ def test_every_file_of_the_examples_is_good(path: Path) -> None:
         pytest.param({"when": [{"any": [{"segment": "setup"}, {"days_to_guidance": {"between": [3, 7]}}]}]}, id="any, and a segment"),
         pytest.param({"when": [{"guidance_start": {"known": False}}]}, id="a date that is known or not"),
         pytest.param(
-            {"do": {"ask": "popup", "template": "popup/x", "save_to": "hearing.will"}, "trigger": {"event": "product.login"}}, id="a question"
+            {"do": {"ask": "popup", "template": "popup/next", "save_to": "hearing.will"}, "trigger": {"event": "product.login"}}, id="a question"
         ),
-        pytest.param({"do": {"task": "call", "script": "call/x", "due_business_days": 2, "hold": ["push"]}}, id="a task"),
+        pytest.param({"do": {"task": "call", "script": "call/silent", "due_business_days": 2, "hold": ["push"]}}, id="a task"),
         pytest.param({"again": {"after_days": 7, "at_most": 2, "per": "guidance_start"}}, id="once per value of a fact"),
         pytest.param({"trigger": [{"event": "product.login"}, {"event": "help.opened", "after": "60m"}]}, id="two triggers"),
     ],
@@ -103,7 +103,9 @@ def test_other_good_rules(changes: dict[str, object]) -> None:
         pytest.param({"do": {**RULE["do"], "lead_to": {"setting": "frist_login"}}}, "rules/welcome-back/do/lead_to/setting", id="an unknown step"),
         pytest.param({"do": {**RULE["do"], "handover": ["stalled_day"]}}, "rules/welcome-back/do/handover/0", id="an unknown fact to hand over"),
         pytest.param(
-            {"do": {"task": "call", "script": "call/x", "due_business_days": "2日"}}, "rules/welcome-back/do/due_business_days", id="days in words"
+            {"do": {"task": "call", "script": "call/silent", "due_business_days": "2日"}},
+            "rules/welcome-back/do/due_business_days",
+            id="days in words",
         ),
         pytest.param({"when": [{"stalled_day": {"at_least": 5}}]}, "rules/welcome-back/when/0", id="an unknown fact"),
         pytest.param({"when": [{"stalled_days": {"more_than": 5}}]}, "rules/welcome-back/when/0/stalled_days", id="an unknown comparison"),
@@ -182,7 +184,7 @@ tests:
       - {at: 2026-04-07 02:00, decides: next-setting, template: mail/initial-settings, sends_at: 2026-04-07 09:00, window_last_day: 2026-04-09}
   - name: 続き
     same_as: 初期設定が5日止まったら案内する
-    expect: [{at: 2026-04-07 09:00, drops: next-setting, because: no_longer_true}, {goal: talked, credited_to: seminar, assisted_by: []}]
+    expect: [{at: 2026-04-07 09:00, drops: next-setting, because: no_longer_true}]
 """
     assert refused("tests", plain(text)) == []
 
