@@ -18,7 +18,7 @@ from engine.workspace.edit import set_value
 
 STAGES: tuple[Stage, ...] = ("plan", "try", "reflect", "share", "stopped")
 Rule = Annotated[str, typer.Argument(help="The rule's id.")]
-Who = Annotated[str | None, typer.Option("--as", help="Who you are; default: BANSO_USER.", metavar="NAME", envvar="BANSO_USER")]
+Who = Annotated[str, typer.Option("--as", help="Who you are; default: BANSO_USER.", metavar="NAME", envvar="BANSO_USER")]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +30,7 @@ def stage(
     context: typer.Context,
     rule: Rule,
     to: Annotated[str, typer.Argument(help="plan, try, reflect, share or stopped.", metavar="STAGE")],
-    who: Who = None,
+    who: Who = "ops",
     count: Annotated[int | None, typer.Option("--count", help="The number of accounts you confirm for share.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -47,7 +47,7 @@ def stage(
         if done:
             _write(system, rule, wanted)
         if done and accounts is not None:
-            approve(system, rule, who or "", accounts)
+            approve(system, rule, who, accounts)
     if as_json:
         print_json({"rule": rule, "stage": to, "done": done, "accounts": accounts, "needs": found})
     else:

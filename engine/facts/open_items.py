@@ -4,16 +4,16 @@ from typing import Annotated, ClassVar
 
 from pydantic import StringConstraints
 
-from engine.calendar import DAY, HOUR, MINUTE
+from engine.calendar import DAY, HOUR, MINUTE, SECOND
 from engine.facts.algebra import Fresh, OpenItems, Value
 from engine.facts.spec import Days, EventName, FactSpec, Names, Strict, Unit
 
-Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}[mhd]$")]
-UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
+Duration = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,4}[smhd]$")]
+UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 
 
 def microseconds(duration: str) -> int:
-    """`60m`, `36h` or `3d` as elapsed time."""
+    """`30s`, `60m`, `36h` or `3d` as elapsed time."""
     return int(duration[:-1]) * UNITS[duration[-1]]
 
 

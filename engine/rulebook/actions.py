@@ -85,8 +85,9 @@ class Action(Strict):
 
     @cached_property
     def is_service(self) -> bool:
-        """Never withheld for comparison: nobody is refused what he asked for or needs."""
-        return self.is_urgent or bool(getattr(self, "service", False)) or self.answers
+        """Never withheld for comparison: nobody is refused what he asked for or needs, nor the way to the support centre."""
+        to_support = self.leads is not None and self.leads.support is not None
+        return self.is_urgent or bool(getattr(self, "service", False)) or self.answers or to_support
 
     @cached_property
     def answers(self) -> bool:
@@ -177,6 +178,10 @@ class SuggestHelp(Action):
     @cached_property
     def channel(self) -> str:
         return self.suggest
+
+    @cached_property
+    def is_service(self) -> bool:
+        return True
 
     @cached_property
     def lane(self) -> Lane:
