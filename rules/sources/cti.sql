@@ -1,4 +1,4 @@
--- CTI サポートセンター応対履歴: case_opened → support.case_opened、call_talked → call.talked
+-- CTI サポートセンター応対履歴: case_opened → support.case_opened、call_talked・call_absent・call_later・call_wrong_contact → call.*
 SELECT id      AS source_id,
        company AS account_id,
        "user"  AS contact_id,
