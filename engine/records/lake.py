@@ -54,6 +54,7 @@ def connect(settings: DuckSettings) -> duckdb.DuckDBPyConnection:
     """An in-memory DuckDB whose session is in UTC and which spills into the scratch folder."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # it would draw into whatever is printed
     connection.execute(f"SET threads = {settings.threads}")
     connection.execute(f"SET memory_limit = '{settings.memory}'")
     connection.execute("SET preserve_insertion_order = true")
