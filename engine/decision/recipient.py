@@ -26,7 +26,12 @@ def main_contact(fold: Fold) -> Recipient | None:
     if not known:
         return None
     chosen = min(known, key=lambda contact: (_not_main(fold, contact), -fold.logins.get(contact, -1), contact))
-    return Recipient(chosen, *(_text(fold, chosen, name) for name in ("contact.email", "contact.name", "contact.role")))
+    return contact_of(fold, chosen)
+
+
+def contact_of(fold: Fold, contact: str) -> Recipient:
+    """What is known of one person."""
+    return Recipient(contact, *(_text(fold, contact, name) for name in ("contact.email", "contact.name", "contact.role")))
 
 
 def _not_main(fold: Fold, contact: str) -> int:

@@ -6,7 +6,7 @@ answered nor ignored by anything the customers did because of them: nobody knows
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from engine.pipeline.load import Progress
 from engine.pipeline.matched import Asked, Matched, nightly_rules
 from engine.pipeline.system import Records, System
 from engine.records.lake import SCHEMA, may_tie
-from engine.rehearsal.ledger import Imagined, Memory
+from engine.rehearsal.imagined import Imagined
+from engine.rehearsal.ledger import Memory
 from engine.rehearsal.play import shared
 from engine.rehearsal.summary import Backtested, Nights
 from engine.rulebook.dialects import sql_text
@@ -66,7 +67,7 @@ class Replay:
     def night(self, day: int) -> list[Imagined]:
         """Decide one night and remember what it would have sent."""
         instant = self.workspace.zone.at_wall(day, self.workspace.nightly_minutes)
-        self._write_log(self.memory.sent_by(instant))
+        self.write_log(self.memory.sent_by(instant))
         asked = self._ask(instant)
         made = []
         for account, decisions in self._decided(asked):
@@ -74,7 +75,7 @@ class Replay:
             self.nights.add(day, account, decisions)
         return made
 
-    def _write_log(self, sent: Sequence[Imagined]) -> None:
+    def write_log(self, sent: Sequence[Imagined]) -> None:
         """What banso would have written into the log since the last night."""
         if sent:
             rows = pa.Table.from_pylist([self.memory.row(each) for each in sent], schema=SCHEMA)
@@ -101,7 +102,7 @@ class Replay:
     def _decided(self, asked: Asked) -> Iterator[tuple[str, list[Decision]]]:
         docket = Docket(self.workspace, asked.instant)
         used = self.memory.places(docket.today)
-        used |= {trial_place(rule): number for rule, number in self.memory.made.items()}
+        used |= {trial_place(rule): len(accounts) for rule, accounts in self.memory.reached.items()}
         granted = grant(asked, Stock(self.workspace, used), lambda batch: [self._standing(each, asked.instant) for each in batch])
         for batch in asked.batches():
             for matched in batch:
@@ -130,7 +131,7 @@ def backtest(system: System, span: Span, progress: Progress, rules: Workspace | 
                 progress(date_of_day(day).isoformat(), number, len(days))
                 made = replay.night(day)
                 log.write(
-                    json.dumps({"day": day, "touches": [each.plain() for each in made], **replay.nights.of_day(day)}, ensure_ascii=False) + "\n"
+                    json.dumps({"day": day, "touches": [asdict(each) for each in made], **replay.nights.of_day(day)}, ensure_ascii=False) + "\n"
                 )
                 log.flush()
         progress("", len(days), len(days))
@@ -182,5 +183,5 @@ def _resume(replay: Replay, path: Path) -> set[int]:
         path.write_bytes(whole)
     if done:
         last = replay.workspace.zone.at_wall(max(done), replay.workspace.nightly_minutes)
-        replay._write_log(replay.memory.sent_by(last))  # noqa: SLF001  # the log as the last night left it
+        replay.write_log(replay.memory.sent_by(last))
     return done

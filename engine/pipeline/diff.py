@@ -75,8 +75,8 @@ Fates = Mapping[tuple[str, Lane], tuple[Fate | None, Mapping[str, str]]]  # the 
 
 def _fates(system: System, asked: Asked) -> Fates:
     fates: dict[tuple[str, Lane], tuple[Fate | None, Mapping[str, str]]] = {}
-    for account, decisions in decide_all(system, asked):
-        columns = asked.answers[account]
+    for matched, decisions in decide_all(system, asked):
+        account, columns = matched.account_id, matched.answer.columns
         for lane in LANES:
             mine = [each for each in decisions if each.lane == lane]
             won = next((each for each in mine if each.outcome in {"won", "withheld"}), None)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from engine.calendar import HOUR
-from engine.channels import CHANNELS
+from engine.channels import done_event
 from engine.channels.letter import Letter, Reply, Transport
 from engine.clock import monotonic_seconds
 from engine.decision.gates import EXPIRED
@@ -187,7 +187,7 @@ def outcome_record(touch: Touch, state: str, now: int) -> Record:
 
     Its number says how many days the touch is valid, since a rule may differ from its channel.
     """
-    word = "listed" if state == State.SENT and CHANNELS[touch.channel].delivery == "listed" else state
+    event = done_event(touch.channel) if state == State.SENT else f"{touch.channel}.{state}"
     said = json.dumps({"touch": touch.id, "rule": touch.rule, "goal": touch.goal, "per": touch.per_value}, ensure_ascii=False)
-    mark = {"event": f"{touch.channel}.{word}", "number": touch.valid_days, "properties": said}
+    mark = {"event": event, "number": touch.valid_days, "properties": said}
     return Record("banso", f"{touch.id}:{state}", touch.account_id, now, 0, touch.contact_id, **mark)  # type: ignore[arg-type]  # named above

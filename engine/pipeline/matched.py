@@ -3,17 +3,19 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from engine.decision.candidates import columns_read
 from engine.decision.recipient import Recipient
 from engine.pipeline.evaluate import bind, judge_all
 from engine.pipeline.system import Records
-from engine.records.contacts import main_contacts
-from engine.rulebook.python import Answer, Known
+from engine.records.contacts import contacts_query
+from engine.rulebook.python import Answer
 from engine.rulebook.statement import EXCLUDED, Question, rule_column
 from engine.workspace.model import Workspace
 
 BATCH = 1_000
+HEAD = 6  # account, contact with address, name and role, excluded
 
 
 @dataclass(frozen=True)
@@ -47,19 +49,6 @@ class Asked:
     table: str
     contacts: str = "records"  # the relation that tells who the contacts are
 
-    @cached_property
-    def recipients(self) -> dict[str, Recipient]:
-        """The main contact of every account with a match, in one scan."""
-        query = f'SELECT account_id FROM "{self.table}" WHERE {self._any(self.rules)}'
-        accounts = [account for (account,) in self.records.duck.execute(query).fetchall()]
-        found = main_contacts(self.records.duck, accounts, self.instant, self.contacts)
-        return {account: Recipient(*contact) for account, contact in found.items()}
-
-    @cached_property
-    def answers(self) -> dict[str, Mapping[str, Known]]:
-        """The columns of every account with a match."""
-        return {each.account_id: each.answer.columns for batch in self.batches() for each in batch}
-
     def counted(self) -> Counted:
         parts = [f'count(*) FILTER (WHERE "{rule_column(rule)}"), count(*) FILTER (WHERE "{rule_column(rule)}" IS NULL)' for rule in self.rules]
         wanted = ", ".join(["count(*)", f"count(*) FILTER (WHERE {self._any(self.rules)})", *parts])
@@ -71,25 +60,37 @@ class Asked:
         return " OR ".join(f'"{rule_column(rule)}"' for rule in rules) or "false"
 
     def batches(self, rules: Sequence[str] | None = None) -> Iterator[list[Matched]]:
-        """The accounts with a match (of these rules), in order of account, up to BATCH at a time."""
-        rows = self._rows(self.rules if rules is None else rules)
-        for start in range(0, len(rows), BATCH):
-            yield self._batch(rows[start : start + BATCH])
+        """The accounts with a match (of these rules), in order of account, up to BATCH at a time; never more than a batch is in memory."""
+        wanted = self._any(self.rules if rules is None else rules)
+        for start in range(0, self._rows, BATCH):
+            page = f'SELECT * EXCLUDE ("row") FROM "{self._sorted}" WHERE "row" > {start} AND "row" <= {start + BATCH} AND ({wanted}) ORDER BY "row"'
+            if rows := self.records.duck.execute(page).fetchall():
+                yield [self._matched(row) for row in rows]
 
-    def _rows(self, rules: Sequence[str]) -> list[tuple[object, ...]]:
-        names = [f'"{rule_column(rule)}"' for rule in self.rules] + [f'"{name}"' for name in self.columns]
-        query = f'SELECT account_id, "{EXCLUDED}", {", ".join(names)} FROM "{self.table}" WHERE {self._any(rules)} ORDER BY account_id'
-        return self.records.duck.execute(query).fetchall()
+    @property
+    def _sorted(self) -> str:
+        return f"{self.table}_matched"
 
-    def _batch(self, rows: Sequence[tuple[object, ...]]) -> list[Matched]:
-        first = 2 + len(self.rules)
-        batch = []
-        for row in rows:
-            hits = tuple(rule for rule, hit in zip(self.rules, row[2:first], strict=True) if hit)
-            answer = Answer(dict(zip(self.columns, row[first:], strict=True)), {}, row[1])  # type: ignore[arg-type]  # DuckDB's rows have no types
-            account = str(row[0])
-            batch.append(Matched(account, hits, answer, self.recipients.get(account)))
-        return batch
+    @cached_property
+    def _rows(self) -> int:
+        """Numbers the accounts with a match, their main contacts beside them, and says how many there are."""
+        anybody = f'(SELECT account_id FROM "{self.table}" WHERE {self._any(self.rules)})'
+        names = [f'n."{name}"' for name in (EXCLUDED, *(rule_column(rule) for rule in self.rules), *self.columns)]
+        self.records.duck.execute(
+            f'CREATE OR REPLACE TEMP TABLE "{self._sorted}" AS SELECT row_number() OVER (ORDER BY n.account_id) AS "row", n.account_id, '
+            f"c.contact_id, c.email, c.name, c.role, {', '.join(names)} "
+            f'FROM "{self.table}" n SEMI JOIN {anybody} m USING (account_id) '
+            f"LEFT JOIN ({contacts_query(anybody, self.instant, self.contacts)}) c ON c.account_id = n.account_id"
+        )
+        found = self.records.duck.execute(f'SELECT count(*) FROM "{self._sorted}"').fetchone()
+        return int(found[0]) if found else 0
+
+    def _matched(self, row: Sequence[Any]) -> Matched:
+        account, contact, email, name, role, excluded = row[:HEAD]
+        last = HEAD + len(self.rules)
+        hits = tuple(rule for rule, hit in zip(self.rules, row[HEAD:last], strict=True) if hit)
+        answer = Answer(dict(zip(self.columns, row[last:], strict=True)), {}, excluded)
+        return Matched(account, hits, answer, Recipient(contact, email, name, role) if contact is not None else None)
 
 
 def nightly_rules(workspace: Workspace) -> tuple[str, ...]:

@@ -81,18 +81,18 @@ def plan(system: System, instant: int, progress: Progress, rules: Workspace | No
     with system.records(declared=workspace) as records:
         asked = ask(workspace, records, instant, stale)
         counted = asked.counted()
-        for done, (account, decisions) in enumerate(decide_all(system, asked)):
+        for done, (matched, decisions) in enumerate(decide_all(system, asked)):
             if done % BATCH == 0:
                 progress("plan", done, counted.matched)
             for decision in decisions:
-                tallies[decision.candidate.rule_id].add(account, decision)
+                tallies[decision.candidate.rule_id].add(matched.account_id, decision)
         progress("", counted.matched, counted.matched)
         row = records.duck.execute("SELECT max(occurred_at) FROM records WHERE occurred_at <= ? AND known_at <= ?", [instant, instant]).fetchone()
     told = [_planned(workspace, rule, counted, tallies[rule]) for lane in LANES for rule in workspace.order[lane] if rule in tallies]
     return Planned(instant, workspace.hash, counted.accounts, row[0] if row else None, stale, told)
 
 
-def decide_all(system: System, asked: Asked) -> Iterator[tuple[str, list[Decision]]]:
+def decide_all(system: System, asked: Asked) -> Iterator[tuple[Matched, list[Decision]]]:
     """Each matched account with its decisions, as a night at that instant would make them."""
     workspace = asked.workspace
 
@@ -106,7 +106,7 @@ def decide_all(system: System, asked: Asked) -> Iterator[tuple[str, list[Decisio
     for batch in asked.batches():
         for matched, standing in zip(batch, standings(batch), strict=True):
             candidates = [docket.candidate(rule, matched.answer.columns) for rule in matched.rules]
-            yield matched.account_id, decide(candidates, standing, granted, first_finding)
+            yield matched, decide(candidates, standing, granted, first_finding)
 
 
 def _planned(workspace: Workspace, rule_id: str, counted: Counted, tally: _Tally) -> RulePlanned:

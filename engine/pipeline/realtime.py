@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import candidate_of
-from engine.decision.recipient import Recipient
+from engine.decision.recipient import contact_of
 from engine.decision.standing import Standing
 from engine.facts.fold import dump
 from engine.facts.open_items import microseconds
@@ -101,18 +101,14 @@ def _standing(connection: Connection, workspace: Workspace, judged: Judged, cont
     standing = read_standings(connection, workspace, [judged], instant)[judged.account_id]
     if contact is None:
         return standing
-    said = judged.fold.contacts.get(contact, {})
-    name, role, address = (said[key][3] if key in said else None for key in ("contact.name", "contact.role", "contact.email"))
-    there = Recipient(contact, address, name, role)
+    there = contact_of(judged.fold, contact)
     return replace(standing, recipient=standing.recipient or there, present=there)
 
 
 def _is_for(rule: RuleSpec, standing: Standing) -> bool:
     """`where: {role: admin}` on a popup: only people who are so see it."""
-    if not isinstance(rule.do, Popup) or not rule.do.where:
-        return True
-    there = standing.present
-    return there is not None and all(getattr(there, key, None) == value for key, value in rule.do.where.items())
+    wanted = rule.do.where.role if isinstance(rule.do, Popup) else None
+    return wanted is None or (standing.present is not None and standing.present.role == wanted)
 
 
 def _kept(connection: Connection, decisions: Sequence[Decision], standing: Standing, occasion: Occasion) -> list[Touch]:

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from engine.calendar import DAY, MINUTE, Zone, day_of_text
+from engine.channels import CHANNELS, done_event
 from engine.errors import BansoError, Fault, Place
 from engine.facts.spec import Strict
 from engine.records.record import Record
@@ -210,8 +211,8 @@ class _Reader:
 
 def is_touch(workspace: Workspace, event: str) -> bool:
     """Whether a record of that name is a touch of banso's own: mail.sent, call.listed, popup.shown."""
-    prefix, _, word = event.partition(".")
-    return prefix in workspace.settings.channels and word in {"sent", "listed", "shown"}
+    prefix = event.split(".", maxsplit=1)[0]
+    return prefix in workspace.settings.channels and prefix in CHANNELS and event == done_event(prefix)
 
 
 def as_list(names: Names | None) -> list[str]:

@@ -1,19 +1,20 @@
 """Plays each test's history and holds what happened against what was expected."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.calendar import date_of_day, moment_text
 from engine.channels.words import chosen
 from engine.decision.arbitrate import Decision
-from engine.decision.candidates import candidate_of, due_day
+from engine.decision.candidates import candidate_of
 from engine.decision.standing import PastTouch
 from engine.facts.conditions import facts_in
 from engine.facts.open_items import microseconds
 from engine.records.record import Record
 from engine.rehearsal.cases import CONTACT, Case, Expectation, as_list, instant_of_text
+from engine.rehearsal.imagined import Imagined, begun
 from engine.rehearsal.play import Play, shared
-from engine.rulebook.actions import SendMail, Task
+from engine.rulebook.actions import SendMail
 from engine.rulebook.python import Answer, Evaluator, Known, Verdict
 from engine.rulebook.triggers import triggered
 from engine.touches.touch import last_day
@@ -52,26 +53,15 @@ def run_case(case: Case, workspace: Workspace, evaluator: Evaluator) -> Iterator
 
 
 def _past(workspace: Workspace, play: Play, record: Record, rule_id: str | None, goal: str | None) -> PastTouch:
-    """A touch of before the play, as the gates see it."""
-    channel = (record.event or "").split(".")[0]
-    rule = workspace.rules.get(rule_id or "")
-    day = workspace.zone.day(record.occurred_at)
-    valid = workspace.valid_days(rule) if rule else workspace.settings.channels[channel].valid_days
-    per = candidate_of(workspace, rule_id, play.judge(record.occurred_at)[0].columns, record.occurred_at).per_value if rule and rule_id else "-"
-    return PastTouch(
-        id=record.source_id,
-        rule=rule_id or "past",
-        per_value=per,
-        goal=goal or (rule.goal if rule else None),
-        lane=rule.do.lane if rule else "push" if channel == "mail" else "pull",
-        channel=channel,
-        day=day,
-        begun_at=record.occurred_at,
-        window_last_day=last_day(day, valid),
-        is_sent=True,
-        hold=rule.do.held if rule else (),
-        hold_until=due_day(workspace, rule.do, record.occurred_at) if rule and isinstance(rule.do, Task) else None,
-    )
+    """A touch of before the play, as the gates see it; one of no known rule is a push for mail and a popup else."""
+    at, channel = record.occurred_at, (record.event or "").split(".")[0]
+    if rule_id is not None and rule_id in workspace.rules:
+        per = candidate_of(workspace, rule_id, play.judge(at)[0].columns, at).per_value
+        past = begun(workspace, Imagined(play.account_id, rule_id, per, at, at), at)
+        return replace(past, goal=goal or past.goal)
+    day = workspace.zone.day(at)
+    until = last_day(day, workspace.settings.channels[channel].valid_days)
+    return PastTouch(record.source_id, "past", "-", goal, "push" if channel == "mail" else "pull", channel, day, at, until, is_sent=True)
 
 
 def _held_against(expected: Expectation, play: Play) -> Iterator[Finding]:
@@ -90,7 +80,7 @@ def _looked(expected: Expectation, play: Play) -> Seen:
     workspace = play.workspace
     instant = instant_of_text(expected.at or expected.on or "", workspace.zone)
     if expected.on is None:
-        decisions = play.night(instant, [rule_id for rule_id, rule in workspace.rules.items() if not rule.triggers])
+        decisions = play.decide(instant, [rule_id for rule_id, rule in workspace.rules.items() if not rule.triggers])
     else:
         instant, decisions = _came(expected, play, instant)
     answer, fold = play.judge(instant)
@@ -109,10 +99,10 @@ def _came(expected: Expectation, play: Play, instant: int) -> tuple[int, list[De
     )
     play.records.append(record)
     waiting = list(triggered(workspace, name, expected.with_))
-    decisions = play.react(instant, [rule for rule, trigger in waiting if trigger.after is None], CONTACT)
+    decisions = play.decide(instant, [rule for rule, trigger in waiting if trigger.after is None], CONTACT)
     for rule, after in [(rule, trigger.after) for rule, trigger in waiting if trigger.after is not None]:
         instant = max(instant, record.occurred_at + microseconds(after))
-        decisions = [*decisions, *play.react(record.occurred_at + microseconds(after), [rule], CONTACT)]
+        decisions = [*decisions, *play.decide(record.occurred_at + microseconds(after), [rule], CONTACT)]
     return instant, decisions
 
 

@@ -86,7 +86,7 @@ class Nights:
         return Backtested(
             nights=len(self.days),
             accounts=len(accounts),
-            touches=sum(memory.made.values()),
+            touches=sum(not each.withheld for touches in memory.touches.values() for each, _ in touches),
             never_reached=len(accounts - reached),
             in_seven_days=_spread([_most_in_a_week(memory, account) for account in sorted(accounts)]),
             over_load=len(self.loaded),

@@ -131,12 +131,18 @@ class SendMail(Action):
         return self.template
 
 
+class Whom(Strict):
+    """What the person on the screen must be."""
+
+    role: str | None = None
+
+
 class Popup(Action):
-    """What a popup shares with a question. `where`: properties the contact must have, such as {role: admin}."""
+    """What a popup shares with a question. `where`: who it is for, such as {role: admin}."""
 
     template: Choice
     in_response: bool = False
-    where: dict[Name, str] = {}
+    where: Whom = Whom()
 
     @cached_property
     def lane(self) -> Lane:

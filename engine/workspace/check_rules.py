@@ -11,7 +11,6 @@ from engine.workspace.parts import Parts
 
 Path = tuple[str | int, ...]
 OWN_PREFIXES = ("mail", "popup")  # records that banso writes itself
-TEMPLATE_KINDS = {"show": "popup", "ask": "popup"}
 TEMPLATE_KEYS: Mapping[type, str] = {Task: "script", Post: "text"}
 
 
@@ -53,12 +52,17 @@ def _check_template(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) ->
     choice = rule.do.choice()
     path = (*here, "do", TEMPLATE_KEYS.get(type(rule.do), "template"))
     if isinstance(choice, str):
-        _known(choice, "E204", path, parts.templates, faults, kind="template")
+        _known(choice, "E204", path, _usable(rule, parts), faults, kind="template")
     elif isinstance(choice, dict):
         _check_cases(choice, path, parts, faults)
         for case, name in choice.items():
             if case != "by":
-                _known(name, "E204", (*path, case), parts.templates, faults, kind="template")
+                _known(name, "E204", (*path, case), _usable(rule, parts), faults, kind="template")
+
+
+def _usable(rule: RuleSpec, parts: Parts) -> dict[str, object]:
+    """The templates of the rule's channel: a mail cannot be written from a popup."""
+    return {name: source for name, source in parts.templates.items() if name.startswith(f"{rule.do.channel}/")}
 
 
 def _check_cases(choice: Mapping[str, object], path: Path, parts: Parts, faults: Faults) -> None:
@@ -176,7 +180,7 @@ def _check_mail(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> Non
     if do.variants and (total := sum(variant.percent for variant in do.variants)) != 100:
         faults.at("E315", (*here, "do", "variants"), {"total": total})
     for index, variant in enumerate(do.variants):
-        _known(variant.template, "E204", (*here, "do", "variants", index, "template"), parts.templates, faults, kind="template")
+        _known(variant.template, "E204", (*here, "do", "variants", index, "template"), _usable(rule, parts), faults, kind="template")
 
 
 def _check_popup(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> None:
