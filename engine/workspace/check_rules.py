@@ -60,8 +60,10 @@ def _check_template(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) ->
                 _known(name, "E204", (*path, case), _usable(rule, parts), faults, kind="template")
 
 
-def _usable(rule: RuleSpec, parts: Parts) -> dict[str, object]:
-    """The templates of the rule's channel: a mail cannot be written from a popup."""
+def _usable(rule: RuleSpec, parts: Parts) -> Mapping[str, object]:
+    """The templates of the rule's channel: a mail cannot be written from a popup. Where the channel is itself unknown, that is fault enough."""
+    if rule.do.channel not in parts.channels:
+        return parts.templates
     return {name: source for name, source in parts.templates.items() if name.startswith(f"{rule.do.channel}/")}
 
 
