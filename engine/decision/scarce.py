@@ -1,7 +1,9 @@
 """Scarce things: seats of sessions, calls of the team's day, accounts of a trial. Who gets them is decided in a written order."""
 
+from collections import defaultdict
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from engine.calendar import date_of_day
@@ -86,12 +88,16 @@ class Stock:
     def _free_session(self, place: str, due_at: int, within_days: int) -> Session | None:
         """The first session that begins after the mail arrives and within the days, with an invitation left."""
         last = self.workspace.zone.day(due_at) + within_days
-        open_ones = (
-            each
-            for each in sorted(self.workspace.sessions, key=lambda each: (each.starts_at, each.id))
-            if each.place == place and each.starts_at > due_at and self.workspace.zone.day(each.starts_at) <= last
-        )
-        return next((each for each in open_ones if self.used.get(session_place(each), 0) < each.invitations), None)
+        ahead = ((each, day) for each, day in self._sessions.get(place, ()) if each.starts_at > due_at and day <= last)
+        return next((each for each, _ in ahead if self.used.get(session_place(each), 0) < each.invitations), None)
+
+    @cached_property
+    def _sessions(self) -> Mapping[str, Sequence[tuple[Session, int]]]:
+        """The sessions of each place with their local days, in order of time."""
+        found: dict[str, list[tuple[Session, int]]] = defaultdict(list)
+        for each in sorted(self.workspace.sessions, key=lambda each: (each.starts_at, each.id)):
+            found[each.place].append((each, self.workspace.zone.day(each.starts_at)))
+        return found
 
 
 def session_place(session: Session) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 from engine.decision.recipient import Recipient
@@ -68,11 +69,11 @@ class Standing:
     taken_on: int = 0
     present: Recipient | None = None
 
-    @property
+    @cached_property
     def today(self) -> int:
         return self.workspace.zone.day(self.instant)
 
-    @property
+    @cached_property
     def active(self) -> list[PastTouch]:
         """The touches that reached the customer or still may."""
         return [each for each in self.touches if not each.is_withheld]

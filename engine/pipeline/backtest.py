@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from engine.calendar import date_of_day
+from engine.channels import CHANNELS, done_event
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import Docket, columns_read
 from engine.decision.gates import first_finding
@@ -151,10 +152,16 @@ def prepare(duck: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:
     first = "row_number() OVER (PARTITION BY account_id ORDER BY occurred_at) = 1"  # so that every account has a row from its first record on
     read = f"coalesce(event, field) IN (SELECT name FROM named) OR {first}"
     contact = "contact_id IS NOT NULL AND (field LIKE 'contact.%' OR event LIKE '%.login')"
-    duck.execute(f"CREATE TEMP TABLE history AS SELECT {COLUMNS} FROM records WHERE source <> 'banso' QUALIFY {read}")
+    duck.execute(f"CREATE TEMP TABLE kept AS SELECT {COLUMNS} FROM records WHERE source <> 'banso' QUALIFY {read}")
+    written = pa.array([*names, *(done_event(channel) for channel in CHANNELS)], pa.string())
+    duck.register("written", pa.table({"name": written}))
+    every = "SELECT name FROM written UNION SELECT event FROM kept UNION SELECT field FROM kept"
+    duck.execute(f"CREATE TYPE record_name AS ENUM (SELECT name FROM ({every}) WHERE name IS NOT NULL)")  # compared as numbers, night after night
+    duck.execute("CREATE TEMP TABLE history AS SELECT * REPLACE (event::record_name AS event, field::record_name AS field) FROM kept")
+    duck.execute("DROP TABLE kept")
     duck.execute(f"CREATE TEMP TABLE contact_records AS SELECT {COLUMNS} FROM records WHERE {contact}")
     duck.execute("CREATE TEMP TABLE known AS SELECT DISTINCT account_id FROM records WHERE source <> 'banso'")
-    duck.execute(f"CREATE TEMP TABLE imagined AS SELECT {COLUMNS} FROM history LIMIT 0")
+    duck.execute("CREATE TEMP TABLE imagined AS FROM history LIMIT 0")
     duck.execute("CREATE OR REPLACE TEMP VIEW records AS SELECT * FROM history UNION ALL SELECT * FROM imagined")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from engine.decision.arbitrate import decide
 from engine.decision.candidates import Docket
+from engine.decision.gates import first_finding
 from engine.decision.scarce import Allotment, Granted, Stock, is_scarce, rank_of
 from engine.decision.standing import Candidate, Standing
 from engine.pipeline.matched import BATCH, Asked, Matched
@@ -34,7 +35,7 @@ def grant(asked: Asked, stock: Stock, standings_of: StandingsOf, skip: frozenset
         ]
         for batch in _in_rank(asked, rules, lane, skip) if rules else ():
             for matched, standing in zip(batch, standings_of(batch), strict=True):
-                decide(_until(lane, matched, docket), standing, giving)
+                decide(_until(lane, matched, docket), standing, giving, first_finding)
     return Granted(giving.given, closed=True)
 
 
