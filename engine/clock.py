@@ -9,9 +9,11 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the present instant in microseconds since the epoch, UTC."""
+    """Tells the present instant in microseconds since the epoch, UTC, and waits."""
 
     def now(self) -> int: ...
+
+    def sleep(self, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,9 @@ class SystemClock:
 
     def now(self) -> int:
         return time.time_ns() // 1000 + self.moved_by
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     @classmethod
     def starting_at(cls, instant: int) -> "SystemClock":

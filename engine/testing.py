@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from engine.calendar import SECOND
+
 
 @dataclass
 class HandClock:
@@ -11,6 +13,9 @@ class HandClock:
 
     def now(self) -> int:
         return self.instant
+
+    def sleep(self, seconds: float) -> None:
+        self.advance(round(seconds * SECOND))
 
     def set(self, instant: int) -> None:
         self.instant = instant

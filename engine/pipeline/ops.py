@@ -16,9 +16,9 @@ from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import SAFE_SQLITE, reachable, sqlite_version
 from engine.ledger.records import LoadRow
-from engine.pipeline.dispatch import NOT_BEGUN, outcome_record
 from engine.pipeline.evaluate import stale_at
 from engine.pipeline.system import System
+from engine.pipeline.wave import NOT_BEGUN, outcome_record
 from engine.touches.delivery import DeliveryReason
 from engine.touches.touch import State, Touch
 

@@ -7,9 +7,9 @@ from engine.calendar import SECOND
 from engine.channels import DISPATCHED
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
-from engine.pipeline.dispatch import outcome_record
 from engine.pipeline.realtime import judge_dues
 from engine.pipeline.system import System
+from engine.pipeline.wave import outcome_record
 from engine.touches.touch import State
 
 CHUNK = 50  # ids in one message: a message costs far more than an id

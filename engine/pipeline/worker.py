@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
@@ -19,6 +20,7 @@ from engine.pipeline.system import System
 from engine.workspace.model import Workspace
 
 log = logging.getLogger("banso.dispatch")
+WAVE = 8  # letters, and connections, that one worker brings to the point of no return together
 
 
 @dataclass
@@ -28,6 +30,7 @@ class Worker:
     system: System
     name: str
     in_hand: set[str] = field(default_factory=set)
+    hands: Executor = field(default_factory=lambda: ThreadPoolExecutor(WAVE, "hand"))
     _transports: dict[tuple[str, int], Transport] = field(default_factory=dict)
     _channels: dict[tuple[str, str], Channel] = field(default_factory=dict)
     _stale: tuple[int, frozenset[str]] | None = None
@@ -57,6 +60,7 @@ class Worker:
         return self.system.config.lease_seconds * SECOND
 
     def close(self) -> None:
+        self.hands.shutdown()
         for transport in self._transports.values():
             transport.close()
         self._transports.clear()

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from engine.pipeline import ops
-from engine.pipeline.dispatch import WAVE
+from engine.pipeline.worker import WAVE
 from tests.builders import a_stalled_customer
 from tests.inbox import Inbox
 from tests.story import ROOT, SPACE, Story

@@ -11,9 +11,10 @@ from sqlalchemy.exc import OperationalError
 from engine.calendar import SECOND
 from engine.ledger import touches as ledger_touches
 from engine.pipeline import ops
-from engine.pipeline.dispatch import Worker, dispatch
+from engine.pipeline.dispatch import dispatch
 from engine.pipeline.sweep import sweep
 from engine.pipeline.system import System
+from engine.pipeline.worker import Worker
 from engine.touches.touch import State, Touch
 from tests.builders import a_stalled_customer, at
 from tests.inbox import Inbox

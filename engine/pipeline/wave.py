@@ -1,0 +1,204 @@
+"""One wave: up to eight letters brought to the point of no return, `sending` committed for all at once, then all handed over together.
+
+A killed worker so leaves at most eight touches of which nobody can tell.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from engine.calendar import HOUR
+from engine.channels import done_event
+from engine.channels.letter import Letter, Reply, Transport
+from engine.decision.gates import EXPIRED
+from engine.decision.standing import Pause
+from engine.ledger import holds
+from engine.ledger import records as ledger_records
+from engine.ledger import touches as ledger_touches
+from engine.ledger.open import StoreError
+from engine.pipeline.recheck import BACKOFF, Verdict, recheck
+from engine.pipeline.worker import Worker
+from engine.records.record import Record
+from engine.touches.delivery import DeliveryReason
+from engine.touches.touch import State, Touch, last_day
+
+log = logging.getLogger("banso.dispatch")
+BACKOFF_MAX = HOUR
+STORE_AGAIN = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0)  # seconds before each further try
+GATHER_SECONDS = 0.05  # replies that come in so shortly after each other are committed together
+T = TypeVar("T")
+NOT_BEGUN = {"begun_at": None, "window_last_day": None}  # certainly not sent: no window is open
+TOLD = frozenset({State.SENT, State.FAILED, State.UNKNOWN})  # ends that become records
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A letter, the connection it goes through, and the reply that already ended it, if one did."""
+
+    touch: Touch
+    letter: Letter
+    transport: Transport
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True)
+class End:
+    """The end of an attempt: the state it is in, what becomes of it, and what the receiver said."""
+
+    touch: Touch
+    came_from: State
+    change: Mapping[str, Any]
+    reply: Reply | None = None
+
+
+def send_wave(worker: Worker, wave: Sequence[Touch]) -> Iterator[tuple[str, str]]:
+    """Send a claimed wave. Yields (id, state) of each touch as it ends."""
+    verdicts = recheck(worker, wave)
+    offered = _offer(worker, [verdict for verdict in verdicts if verdict.letter is not None])
+    stopped = [End(verdict.touch, State.CLAIMED, verdict.change) for verdict in verdicts if verdict.letter is None]
+    refused = [End(each.touch, State.CLAIMED, _change(worker, each.touch, each.reply), each.reply) for each in offered if each.reply is not None]
+    yield from _end(worker, [*stopped, *refused])
+    begun, hindered = _begin_sending(worker, [each for each in offered if each.reply is None])
+    yield from hindered
+    yield from _hand_over(worker, begun)
+
+
+def _offer(worker: Worker, verdicts: Sequence[Verdict]) -> list[Offered]:
+    """Each letter as far as its receiver allows without sending, all at the same time."""
+    lines = [worker.transport(verdict.touch.channel, index) for index, verdict in enumerate(verdicts)]
+    letters = [verdict.letter for verdict in verdicts if verdict.letter is not None]
+    replies = worker.hands.map(lambda line, letter: line.offer(letter), lines, letters)
+    return [Offered(verdict.touch, *each) for verdict, *each in zip(verdicts, letters, lines, replies, strict=True)]
+
+
+def _hand_over(worker: Worker, begun: Sequence[Offered]) -> Iterator[tuple[str, str]]:
+    """Hand all of them over at the same time; what is answered together is committed together.
+
+    Whatever it did not come to was certainly not sent; only what was being handed over when it broke is unclear.
+    """
+    futures: dict[Future[Reply], Offered] = {worker.hands.submit(each.transport.hand_over, each.letter): each for each in begun}
+    waiting = set(futures)
+    try:
+        while waiting:
+            done, waiting = wait(waiting, timeout=GATHER_SECONDS)
+            ended = [(futures[each].touch, each.result()) for each in futures if each in done]
+            yield from _end(worker, [End(touch, State.SENDING, _change(worker, touch, reply), reply) for touch, reply in ended])
+    finally:
+        _take_back(worker, [futures[each].touch.id for each in waiting if each.cancel()])
+
+
+def _take_back(worker: Worker, ids: Sequence[str]) -> None:
+    def store() -> None:
+        with worker.system.ledger.write() as connection:
+            ledger_touches.take_back(connection, ids, worker.name)
+
+    if ids:
+        _stored(worker, store)
+
+
+def _stored(worker: Worker, store: Callable[[], T]) -> T:
+    """Do it, again if the store is away for a moment: what is known of a mail that went out is known to this process only."""
+    for seconds in STORE_AGAIN:
+        try:
+            return store()
+        except StoreError as problem:
+            log.warning("ledger away, trying again: %s", problem)
+            worker.system.clock.sleep(seconds)
+    return store()
+
+
+# --- commits ----------------------------------------------------------------------------------------------------------
+
+
+def _begin_sending(worker: Worker, offered: Sequence[Offered]) -> tuple[list[Offered], list[tuple[str, str]]]:
+    """Commit `sending` for the wave, after asking once more, in the same transaction, for pauses and suppressed addresses.
+
+    Returns those that are being sent from now on, and (id, state) of those that a pause or a wish of the last moment stopped.
+    """
+    if not offered:
+        return [], []
+    now, begun, hindered = worker.system.clock.now(), list[Offered](), list[tuple[str, str]]()
+    today = worker.system.workspace.zone.day(now)
+    with worker.system.ledger.write() as connection:
+        holds.hold_still(connection, alone=False)
+        suppressed = holds.suppressed_at(connection, [each.letter.address for each in offered], now)
+        pauses = holds.pauses_at(connection, now)
+        for each in offered:
+            change = _hindrance(each.touch, each.letter, pauses, suppressed, now)
+            if change:
+                ledger_touches.finish(connection, each.touch.id, worker.name, State.CLAIMED, **change)
+                hindered.append((each.touch.id, str(change["state"])))
+                continue
+            stamped = replace(each.touch, window_last_day=last_day(today, each.touch.valid_days))
+            if ledger_touches.begin_sending(connection, stamped, worker.name, now, now + worker.lease, each.letter.body):
+                begun.append(each)
+    return begun, hindered
+
+
+def _hindrance(touch: Touch, letter: Letter, pauses: Sequence[Pause], suppressed: Mapping[str, frozenset[str]], now: int) -> Mapping[str, Any]:
+    """The change of state that a pause or a wish of the last moment makes; empty if there is none."""
+    named = {("all", ""), ("channel", touch.channel), ("rule", touch.rule), ("account", touch.account_id)}
+    held = next((pause for pause in pauses if (pause.scope, pause.name) in named), None)
+    if held is not None:
+        return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": held.reason, "due_at": now + BACKOFF}
+    kinds = suppressed.get(letter.address.lower())
+    return {"state": State.DROPPED, "reason": max(kinds), "detail": None} if kinds else {}
+
+
+def _change(worker: Worker, touch: Touch, reply: Reply) -> Mapping[str, Any]:
+    """The state a reply leads to."""
+    system, now = worker.system, worker.system.clock.now()
+    if reply.kind == "sent":
+        window = last_day(system.workspace.zone.day(now), touch.valid_days)
+        return {"state": State.SENT, "sent_at": now, "window_last_day": window, "reply": reply.text, "reason": None, "detail": None}
+    if reply.kind == "refused":
+        reason = "bounced" if reply.bad_address else DeliveryReason.REFUSED
+        return {"state": State.FAILED, "reply": reply.text, "reason": reason, "detail": None}
+    if reply.kind == "unclear":
+        return {"state": State.UNKNOWN, "reply": reply.text, "reason": DeliveryReason.NO_REPLY, "detail": None}
+    again = now + min(BACKOFF * 2 ** min(touch.attempt, 7), BACKOFF_MAX)
+    if again > touch.deadline:
+        return {"state": State.EXPIRED, "reply": reply.text, "reason": EXPIRED}
+    return {"state": State.PENDING, "reply": reply.text, "reason": DeliveryReason.LATER, "detail": None, "due_at": again, **NOT_BEGUN}
+
+
+def _end(worker: Worker, ends: Sequence[End]) -> list[tuple[str, str]]:
+    """Commit the ends of attempts together with the records of them. Returns (id, the state that the touch is in now)."""
+    return _stored(worker, lambda: _end_once(worker, ends)) if ends else []
+
+
+def _end_once(worker: Worker, ends: Sequence[End]) -> list[tuple[str, str]]:
+    now, records, states = worker.system.clock.now(), list[Record](), list[tuple[str, str]]()
+    with worker.system.ledger.write() as connection:
+        for each in ends:
+            touch, ended = each.touch, State(each.change["state"])
+            changed = ledger_touches.finish(connection, touch.id, worker.name, each.came_from, **each.change)
+            if not changed and each.came_from is State.SENDING and ended is not State.UNKNOWN:
+                changed = ledger_touches.settle(connection, touch.id, touch.attempt, **each.change)  # the sweep was faster than the reply
+            states.append((touch.id, str(ended if changed else State.UNKNOWN)))
+            if changed and ended in TOLD:
+                records.append(outcome_record(touch, ended, now))
+        ledger_records.append_tail(connection, records, now)
+        for address, text in _bounced(ends):
+            holds.suppress(connection, address, "bounced", text, now)
+    return states
+
+
+def _bounced(ends: Sequence[End]) -> list[tuple[str, str]]:
+    """(address, what the receiver said) of mailboxes that are none."""
+    found = [(each.touch.address, each.reply) for each in ends]
+    return [(address, reply.text) for address, reply in found if address and reply is not None and reply.bad_address]
+
+
+def outcome_record(touch: Touch, state: str, now: int) -> Record:
+    """What banso did comes back into the log like everything else: mail.sent, mail.failed, mail.unknown, call.listed.
+
+    Its number says how many days the touch is valid, since a rule may differ from its channel.
+    """
+    event = done_event(touch.channel) if state == State.SENT else f"{touch.channel}.{state}"
+    said = json.dumps({"touch": touch.id, "rule": touch.rule, "goal": touch.goal, "per": touch.per_value}, ensure_ascii=False)
+    mark = {"event": event, "number": touch.valid_days, "properties": said}
+    return Record("banso", f"{touch.id}:{state}", touch.account_id, now, 0, touch.contact_id, **mark)  # type: ignore[arg-type]  # named above
