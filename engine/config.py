@@ -36,6 +36,10 @@ class Config(BaseSettings):
     )
     lease_seconds: int = Field(default=60, ge=1, description="How long a worker's claim lasts without a sign of life.")
     sweep_seconds: int = Field(default=5, ge=1, description="How often due touches are rung again.")
+    mails_per_minute: int | None = Field(default=None, ge=1, description="Limit of letters a minute through the relay, over all workers.")
+    mails_per_minute_domain: int | None = Field(default=None, ge=1, description="Limit of letters a minute to one domain, over all workers.")
+    relay_log: Path | None = Field(default=None, description="Postfix log of the relay: evidence of letters of which nobody can tell.")
+    journal: Path | None = Field(default=None, description="Maildir that gets a copy of every letter: evidence like the relay's log.")
     web_port: int = Field(default=8080, ge=1, le=65_535, description="Port of `banso serve`.")
     web_host: str = Field(default="127.0.0.1", description="Address `banso serve` listens on.")
 

@@ -259,6 +259,24 @@ pauses = Table(
     Column("lifted_at", Instant),
 )
 
+# Receivers that failed since they last took a letter: relays and domains.
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("open_until", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+# How fast letters went: for each limit the instant until which its bucket is full.
+rates = Table(
+    "rates",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("full_until", Instant, nullable=False),
+)
+
 workers = Table(
     "workers",
     metadata,

@@ -201,6 +201,12 @@ def count_states(connection: Connection) -> dict[str, int]:
     return dict(rows.all())
 
 
+def unknown_touches(connection: Connection) -> list[Touch]:
+    """Touches of which nobody can tell whether they were taken, oldest first; at most so many as a sweep handles."""
+    unclear = select(touches).where(touches.c.state == State.UNKNOWN).order_by(touches.c.begun_at, touches.c.id).limit(AT_ONCE)
+    return [_touch(row) for row in connection.execute(unclear).mappings()]
+
+
 def count_due(connection: Connection, now: int) -> int:
     """Touches that a worker could take now or is holding."""
     held = touches.c.state.in_([State.CLAIMED, State.SENDING])

@@ -1,17 +1,21 @@
 """sweep: what keeps the touches moving without trusting the broker. Everything it does can be done twice."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.calendar import SECOND
 from engine.channels import DISPATCHED
+from engine.errors import BansoError
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.pipeline.realtime import judge_dues
+from engine.pipeline.reconcile import reconcile
 from engine.pipeline.system import System
 from engine.pipeline.wave import outcome_record
 from engine.touches.touch import State
 
+log = logging.getLogger("banso.sweep")
 CHUNK = 50  # ids in one message: a message costs far more than an id
 RING_MAX = 5_000  # ids rung for in one sweep
 RING_AGAIN = 30 * SECOND
@@ -30,10 +34,19 @@ class Swept:
     judged: int = 0
 
 
+def _reconcile(system: System) -> None:
+    """Evidence that cannot be read settles nothing and stops nothing."""
+    try:
+        reconcile(system)
+    except BansoError as problem:
+        log.warning("not reconciled: %s", problem)
+
+
 def sweep(system: System, ring: Ring) -> Swept:
     """Free what dead workers held, expire what is too late, and ring for what is due. `ring` is best effort."""
     now = system.clock.now()
     judged = judge_dues(system)
+    _reconcile(system)
     with system.ledger.write() as connection:
         freed = ledger_touches.release_expired(connection, now)
         if freed.unknown:

@@ -13,12 +13,14 @@ from typing import Any, TypeVar
 from engine.calendar import HOUR
 from engine.channels import done_event
 from engine.channels.letter import Letter, Reply, Transport
+from engine.decision.draws import BUCKETS, bucket
 from engine.decision.gates import EXPIRED
 from engine.decision.standing import Pause
 from engine.ledger import holds
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import StoreError
+from engine.pipeline.rationing import note, ration
 from engine.pipeline.recheck import BACKOFF, Verdict, recheck
 from engine.pipeline.worker import Worker
 from engine.records.record import Record
@@ -56,7 +58,7 @@ class End:
 
 def send_wave(worker: Worker, wave: Sequence[Touch]) -> Iterator[tuple[str, str]]:
     """Send a claimed wave. Yields (id, state) of each touch as it ends."""
-    verdicts = recheck(worker, wave)
+    verdicts = ration(worker, recheck(worker, wave))
     offered = _offer(worker, [verdict for verdict in verdicts if verdict.letter is not None])
     stopped = [End(verdict.touch, State.CLAIMED, verdict.change) for verdict in verdicts if verdict.letter is None]
     refused = [End(each.touch, State.CLAIMED, _change(worker, each.touch, each.reply), each.reply) for each in offered if each.reply is not None]
@@ -159,10 +161,19 @@ def _change(worker: Worker, touch: Touch, reply: Reply) -> Mapping[str, Any]:
         return {"state": State.FAILED, "reply": reply.text, "reason": reason, "detail": None}
     if reply.kind == "unclear":
         return {"state": State.UNKNOWN, "reply": reply.text, "reason": DeliveryReason.NO_REPLY, "detail": None}
-    again = now + min(BACKOFF * 2 ** min(touch.attempt, 7), BACKOFF_MAX)
+    again = now + backoff(touch)
     if again > touch.deadline:
         return {"state": State.EXPIRED, "reply": reply.text, "reason": EXPIRED}
     return {"state": State.PENDING, "reply": reply.text, "reason": DeliveryReason.LATER, "detail": None, "due_at": again, **NOT_BEGUN}
+
+
+def backoff(touch: Touch) -> int:
+    """How long to wait after an attempt, in microseconds: up to twice as long each time, at most an hour, spread by the touch's own lot.
+
+    Letters that were put off together so do not come back together; nothing random is in it.
+    """
+    longest: int = min(BACKOFF * 2 ** min(touch.attempt, 7), BACKOFF_MAX)
+    return BACKOFF + (longest - BACKOFF) * bucket(touch.id, f"attempt {touch.attempt}") // BUCKETS
 
 
 def _end(worker: Worker, ends: Sequence[End]) -> list[tuple[str, str]]:
@@ -182,6 +193,7 @@ def _end_once(worker: Worker, ends: Sequence[End]) -> list[tuple[str, str]]:
             if changed and ended in TOLD:
                 records.append(outcome_record(touch, ended, now))
         ledger_records.append_tail(connection, records, now)
+        note(connection, [(each.touch, each.reply) for each in ends if each.reply is not None], now)
         for address, text in _bounced(ends):
             holds.suppress(connection, address, "bounced", text, now)
     return states

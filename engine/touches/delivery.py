@@ -12,5 +12,10 @@ class DeliveryReason(StrEnum):
     HELD = "held"  # a pause began after the decision
     NO_REPLY = "no_reply"  # handed over, and the line broke before the answer
     WORKER_DIED = "worker_died"  # handing over had begun, and nobody came back
+    LEFT_ALONE = "left_alone"  # the relay or the domain failed so often that nobody asks it for a while
+    TOO_FAST = "too_fast"  # the limit of letters a minute is reached
+    EVIDENCE_TAKEN = "evidence_taken"  # the relay's log or the journal knows the letter
+    EVIDENCE_ABSENT = "evidence_absent"  # they are complete and do not
+    RESENT = "resent"  # service mail of which nobody could tell for too long
     SETTLED_SENT = "settled_sent"  # a person's word
     SETTLED_NOT_SENT = "settled_not_sent"

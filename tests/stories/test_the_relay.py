@@ -2,6 +2,7 @@
 
 import pytest
 
+from engine.calendar import SECOND
 from engine.pipeline import ops
 from engine.touches.touch import State
 from tests.builders import a_contact, a_record, a_stalled_customer, at
@@ -30,16 +31,27 @@ def test_a_relay_that_says_later_is_asked_again(planned: Story, inbox: Inbox, wh
     assert (planned.states(), len(inbox.mails)) == ([("next-setting", "sent", None)], 1)
 
 
-def test_the_waits_grow_to_an_hour(planned: Story, inbox: Inbox) -> None:
-    inbox.answer(TANAKA, *[LATER] * 9)
-    waits = []
-    planned.dispatch("2026-04-07 09:00")
-    for _ in range(8):
-        due = planned.touch().due_at
-        waits.append((due - planned.clock.now()) // 1_000_000)
-        planned.clock.set(due)
-        planned.sweep_and_send()
-    assert waits == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+def test_the_waits_grow_to_an_hour_and_are_spread(story: Story, inbox: Inbox) -> None:
+    for number in range(8):
+        story.given(a_stalled_customer(f"c{number}"))
+        inbox.answer(f"tanaka@c{number}.example.jp", *[LATER] * 20)
+    story.nightly("2026-04-07 02:00")
+    waits, seen = dict[int, list[int]](), set[tuple[str, int]]()
+    story.clock.set(at("2026-04-07 09:00"))
+    for _ in range(200):
+        story.sweep_and_send()
+        asked = [touch for touch in story.touches() if touch.reason == "later" and touch.attempt <= 8]
+        for touch in asked:
+            if (touch.id, touch.attempt) not in seen:
+                waits.setdefault(touch.attempt, []).append((touch.due_at - story.clock.now()) // SECOND)
+                seen.add((touch.id, touch.attempt))
+        if not asked:
+            break
+        story.clock.set(min(touch.due_at for touch in asked))
+    longest = {attempt: max(found) for attempt, found in waits.items()}
+    assert all(30 <= wait <= min(30 * 2**attempt, 3600) for attempt, found in waits.items() for wait in found)
+    assert longest[7] > longest[4] > longest[1]
+    assert len(set(waits[6])) > 4
 
 
 def test_a_relay_that_always_says_later_is_asked_until_the_deadline(planned: Story, inbox: Inbox) -> None:

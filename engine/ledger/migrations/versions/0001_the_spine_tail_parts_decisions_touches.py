@@ -19,6 +19,13 @@ def upgrade() -> None:
     sa.Column('accounts', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('rule', 'content', name=op.f('pk_approvals'))
     )
+    op.create_table('breakers',
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('failures', sa.Integer(), nullable=False),
+    sa.Column('open_until', sa.BigInteger(), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_breakers'))
+    )
     op.create_table('decisions',
     sa.Column('slot', sa.String(length=80), nullable=False),
     sa.Column('account_id', sa.Text(), nullable=False),
@@ -126,6 +133,11 @@ def upgrade() -> None:
     sa.Column('refused_at', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_quarantine')),
     sa.UniqueConstraint('source', 'reason', 'body_hash', name=op.f('uq_quarantine_source_reason_body_hash'))
+    )
+    op.create_table('rates',
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('full_until', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('name', name=op.f('pk_rates'))
     )
     op.create_table('rule_sets',
     sa.Column('hash', sa.String(length=64), nullable=False),
@@ -253,6 +265,7 @@ def downgrade() -> None:
     op.drop_table('suppressions')
     op.drop_table('slots')
     op.drop_table('rule_sets')
+    op.drop_table('rates')
     op.drop_table('quarantine')
     op.drop_table('pauses')
     with op.batch_alter_table('parts', schema=None) as batch_op:
@@ -274,5 +287,6 @@ def downgrade() -> None:
         batch_op.drop_index('ix_decisions_account')
 
     op.drop_table('decisions')
+    op.drop_table('breakers')
     op.drop_table('approvals')
     # ### end Alembic commands ###
