@@ -9,9 +9,11 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the present instant in microseconds since the epoch, UTC, and waits."""
+    """Tells the present instant in microseconds since the epoch, UTC, measures durations in seconds, and waits."""
 
     def now(self) -> int: ...
+
+    def monotonic(self) -> float: ...
 
     def sleep(self, seconds: float) -> None: ...
 
@@ -24,6 +26,9 @@ class SystemClock:
 
     def now(self) -> int:
         return time.time_ns() // 1000 + self.moved_by
+
+    def monotonic(self) -> float:
+        return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)

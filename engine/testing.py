@@ -14,6 +14,9 @@ class HandClock:
     def now(self) -> int:
         return self.instant
 
+    def monotonic(self) -> float:
+        return self.instant / SECOND
+
     def sleep(self, seconds: float) -> None:
         self.advance(round(seconds * SECOND))
 

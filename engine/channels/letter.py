@@ -1,6 +1,6 @@
 """What every channel deals with: a letter ready to go, the receiver's reply, and the two acts of sending."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
@@ -41,8 +41,14 @@ class Reply:
     bad_address: bool = False
 
 
+TOO_LATE = Reply("later", "the claim ran out before it was handed over")
+
+
 class Unwritable(Exception):
     """A letter cannot be written: the template lacks a value, or the address is none."""
+
+
+InTime = Callable[[], bool]  # whether the claim on a letter still holds
 
 
 class Transport(Protocol):
@@ -52,8 +58,11 @@ class Transport(Protocol):
         """Go as far as the receiver allows without sending; a reply means it ends here."""
         ...
 
-    def hand_over(self, letter: Letter) -> Reply:
-        """Send what was offered. From here on only the reply can tell."""
+    def hand_over(self, letter: Letter, in_time: InTime) -> Reply:
+        """Send what was offered. From here on only the reply can tell.
+
+        Asks `in_time` at the last moment before it cannot be taken back: a process that was frozen meanwhile must let it be.
+        """
         ...
 
     def close(self) -> None: ...

@@ -7,7 +7,7 @@ from typing import ClassVar
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from engine.channels.letter import Delivery, Letter, Occasion, Reply, Unwritable
+from engine.channels.letter import Delivery, InTime, Letter, Occasion, Reply, Unwritable
 from engine.channels.words import context_of, template_for
 from engine.rulebook.actions import AssignTo, SuggestHelp, Task
 from engine.workspace.model import NoteSource, Workspace
@@ -86,7 +86,7 @@ class ListTransport:
     def offer(self, letter: Letter) -> Reply | None:
         return None
 
-    def hand_over(self, letter: Letter) -> Reply:
+    def hand_over(self, letter: Letter, in_time: InTime) -> Reply:
         return Reply("sent", "listed")
 
     def close(self) -> None:

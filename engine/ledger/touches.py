@@ -145,10 +145,11 @@ def _unlocked(connection: Connection, which: ColumnElement[bool]) -> list[str]:
     return list(connection.scalars(select(touches.c.id).where(which).order_by(touches.c.id).limit(AT_ONCE).with_for_update(skip_locked=True)))
 
 
-def renew_leases(connection: Connection, owner: str, ids: Sequence[str], until: int) -> None:
-    """Only what the worker has in hand: what it let fall must go back."""
+def renew_leases(connection: Connection, owner: str, ids: Sequence[str], until: int) -> set[str]:
+    """Only what the worker has in hand: what it let fall must go back. Returns the ids that are still its own."""
     held = and_(touches.c.id.in_(ids), touches.c.owner == owner, touches.c.state.in_([State.CLAIMED, State.SENDING]))
     connection.execute(update(touches).where(held).values(leased_until=until))
+    return set(connection.scalars(select(touches.c.id).where(held)))
 
 
 def expire_overdue(connection: Connection, now: int) -> int:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from engine.calendar import HOUR
@@ -81,7 +82,7 @@ def _hand_over(worker: Worker, begun: Sequence[Offered]) -> Iterator[tuple[str, 
 
     Whatever it did not come to was certainly not sent; only what was being handed over when it broke is unclear.
     """
-    futures: dict[Future[Reply], Offered] = {worker.hands.submit(each.transport.hand_over, each.letter): each for each in begun}
+    futures: dict[Future[Reply], Offered] = {worker.hands.submit(each.transport.hand_over, each.letter, partial(worker.in_time, each.touch.id)): each for each in begun}
     waiting = set(futures)
     try:
         while waiting:
@@ -124,6 +125,7 @@ def _begin_sending(worker: Worker, offered: Sequence[Offered]) -> tuple[list[Off
         return [], []
     now, begun, hindered = worker.system.clock.now(), list[Offered](), list[tuple[str, str]]()
     today = worker.system.workspace.zone.day(now)
+    worker.leased_from(worker.system.clock.monotonic())
     with worker.system.ledger.write() as connection:
         holds.hold_still(connection, alone=False)
         suppressed = holds.suppressed_at(connection, [each.letter.address for each in offered], now)

@@ -33,6 +33,7 @@ class Worker:
     hands: Executor = field(default_factory=lambda: ThreadPoolExecutor(WAVE, "hand"))
     _transports: dict[tuple[str, int], Transport] = field(default_factory=dict)
     _channels: dict[tuple[str, str], Channel] = field(default_factory=dict)
+    _leased_from: float = 0.0  # on the clock that never goes back, when the leases in hand were last known to be ours
     _stale: tuple[int, frozenset[str]] | None = None
 
     def stale(self, workspace: Workspace, now: int) -> frozenset[str]:
@@ -58,6 +59,13 @@ class Worker:
     @property
     def lease(self) -> int:
         return self.system.config.lease_seconds * SECOND
+
+    def leased_from(self, moment: float) -> None:
+        self._leased_from = moment
+
+    def in_time(self, touch_id: str) -> bool:
+        """Whether the lease on a touch certainly still holds: a process that was frozen may find it run out, and its letter sent by another."""
+        return touch_id in self.in_hand and self.system.clock.monotonic() - self._leased_from < self.system.config.lease_seconds
 
     def close(self) -> None:
         self.hands.shutdown()
@@ -88,7 +96,9 @@ def heartbeat(worker: Worker) -> Iterator[None]:
 
 
 def _renew(worker: Worker) -> None:
-    now = worker.system.clock.now()
+    now, moment = worker.system.clock.now(), worker.system.clock.monotonic()
     with worker.system.ledger.write() as connection:
-        ledger_touches.renew_leases(connection, worker.name, sorted(worker.in_hand), now + worker.lease)
+        kept = ledger_touches.renew_leases(connection, worker.name, sorted(worker.in_hand), now + worker.lease)
         holds.worker_seen(connection, worker.name, "worker", now)
+    worker.in_hand &= kept  # what the sweep freed while this process was frozen is not ours any more
+    worker.leased_from(moment)

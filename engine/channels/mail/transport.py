@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from engine.channels.letter import Letter, Reply, Transport
+from engine.channels.letter import TOO_LATE, InTime, Letter, Reply, Transport
 from engine.errors import refuse
 
 COMMAND_SECONDS = 30
@@ -75,7 +75,9 @@ class SmtpTransport:
             return Reply("later", f"{type(error).__name__}: {error}")
         return None
 
-    def hand_over(self, letter: Letter) -> Reply:
+    def hand_over(self, letter: Letter, in_time: InTime) -> Reply:
+        if not in_time():
+            return TOO_LATE
         session = self._connected()
         try:
             code, text = session.docmd("DATA")
@@ -84,6 +86,9 @@ class SmtpTransport:
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             return Reply("later", f"{type(error).__name__}: {error}")
+        if not in_time():  # without the final dot nothing is taken
+            self._drop()
+            return TOO_LATE
         return self._content(session, letter)
 
     def _content(self, session: smtplib.SMTP, letter: Letter) -> Reply:
@@ -132,8 +137,10 @@ class FolderTransport:
             return _no_room(error)
         return None
 
-    def hand_over(self, letter: Letter) -> Reply:
+    def hand_over(self, letter: Letter, in_time: InTime) -> Reply:
         """The file appears whole or not at all, so that an error certainly left nothing behind under its name."""
+        if not in_time():
+            return TOO_LATE
         path, unfinished = self._folder / f"{letter.touch_id}.eml", self._folder / f".{letter.touch_id}.part"
         try:
             unfinished.write_bytes(letter.body)

@@ -1,0 +1,205 @@
+"""Bugs as people make them in dispatch, each planted by a small change; a simulator that misses one is decoration."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, and_, select, update
+
+from engine.channels.letter import Reply
+from engine.ledger import holds
+from engine.ledger import records as ledger_records
+from engine.ledger import touches as ledger_touches
+from engine.ledger.tables import touches
+from engine.pipeline import reconcile, sweep, wave
+from engine.touches.touch import State
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+@dataclass(frozen=True)
+class Bug:
+    name: str
+    plant: Plant
+
+
+def claims_what_is_claimed(patch: pytest.MonkeyPatch) -> None:
+    """Two workers take the same touch: the claim does not ask for the state."""
+
+    def claim(connection: Connection, ids: Sequence[str], owner: str, _now: int, until: int, limit: int) -> Any:
+        open_ones = touches.c.state.in_([State.PENDING, State.CLAIMED])
+        taken = list(connection.scalars(select(touches.c.id).where(touches.c.id.in_(ids), open_ones).limit(limit)))
+        change = {"state": State.CLAIMED, "owner": owner, "leased_until": until, "attempt": touches.c.attempt + 1}
+        connection.execute(update(touches).where(touches.c.id.in_(taken)).values(**change))
+        return ledger_touches.get_touches(connection, taken)
+
+    def mine(touch_id: str, _owner: str, state: State) -> Any:
+        return and_(touches.c.id == touch_id, touches.c.state.in_([state, State.SENDING, State.SENT]))
+
+    patch.setattr(ledger_touches, "claim", claim)
+    patch.setattr(ledger_touches, "_mine", mine)
+
+
+def no_fence(patch: pytest.MonkeyPatch) -> None:
+    """Whoever comes back from a long pause begins to send, although another has taken the touch since."""
+
+    def mine(touch_id: str, _owner: str, _state: State) -> Any:
+        return touches.c.id == touch_id
+
+    honest = ledger_touches.begin_sending
+    patch.setattr(ledger_touches, "_mine", mine)
+    patch.setattr(ledger_touches, "begin_sending", lambda connection, touch, owner, _now, until, body: honest(connection, touch, owner, 0, until, body))
+
+
+def hands_over_before_the_commit(patch: pytest.MonkeyPatch) -> None:
+    """The letter goes out first, and `sending` is written afterwards."""
+    honest = wave._begin_sending
+
+    def begin(worker: Any, offered: Sequence[Any]) -> Any:
+        replies = {each.touch.id: each.transport.hand_over(each.letter, lambda: True) for each in offered}
+        begun, hindered = honest(worker, offered)
+        return [wave.Offered(each.touch, each.letter, Answered(replies[each.touch.id])) for each in begun], hindered
+
+    patch.setattr(wave, "_begin_sending", begin)
+
+
+@dataclass
+class Answered:
+    reply: Reply
+
+    def hand_over(self, _letter: Any, _in_time: Any) -> Reply:
+        return self.reply
+
+
+def sends_again_what_is_unclear(patch: pytest.MonkeyPatch) -> None:
+    """A line that broke after the final dot is taken for a `later`."""
+    honest = wave._change
+    patch.setattr(wave, "_change", lambda worker, touch, reply: honest(worker, touch, Reply("later", "450") if reply.kind == "unclear" else reply))
+
+
+def frees_what_is_being_sent(patch: pytest.MonkeyPatch) -> None:
+    """A send whose lease ran out goes back to pending like any claim."""
+    honest = ledger_touches.release_expired
+
+    def release(connection: Connection, now: int) -> Any:
+        dead = and_(touches.c.state == State.SENDING, touches.c.leased_until < now)
+        connection.execute(update(touches).where(dead).values(state=State.PENDING, **ledger_touches.RELEASED))
+        return honest(connection, now)
+
+    patch.setattr(ledger_touches, "release_expired", release)
+
+
+def takes_back_what_was_handed_over(patch: pytest.MonkeyPatch) -> None:
+    """When the store is away after a hand-over, the whole wave is called not sent."""
+    honest = wave._hand_over
+
+    def hand_over(worker: Any, begun: Sequence[Any]) -> Any:
+        try:
+            yield from honest(worker, begun)
+        except wave.StoreError:
+            wave._take_back(worker, [each.touch.id for each in begun])
+
+    patch.setattr(wave, "_hand_over", hand_over)
+    patch.setattr(wave, "STORE_AGAIN", ())
+
+
+def asks_for_wishes_too_early(patch: pytest.MonkeyPatch) -> None:
+    """Suppressed addresses are asked for before the claim's long way, not in the transaction that writes `sending`."""
+    patch.setattr(holds, "suppressed_at", lambda _connection, _addresses, _instant: {})
+
+
+def sends_through_a_pause(patch: pytest.MonkeyPatch) -> None:
+    """A pause is only asked for when the night decides."""
+    patch.setattr(holds, "pauses_at", lambda _connection, _instant: [])
+
+
+def leaves_dead_claims(patch: pytest.MonkeyPatch) -> None:
+    """Nobody frees what a dead worker had claimed."""
+    patch.setattr(ledger_touches, "release_expired", lambda _connection, _now: ledger_touches.Freed(0, []))
+
+
+def rings_once(patch: pytest.MonkeyPatch) -> None:
+    """What was rung for is never rung for again: a lost message is a lost touch."""
+    honest = ledger_touches.due_ids
+    patch.setattr(ledger_touches, "due_ids", lambda connection, now, _before, limit, channels: honest(connection, now, 0, limit, channels))
+    patch.setattr(ledger_touches, "RELEASED", {"owner": None, "leased_until": None})
+
+
+def forgets_the_record(patch: pytest.MonkeyPatch) -> None:
+    """The record of having sent comes in a transaction of its own, which may never be."""
+    honest = wave._end_once
+
+    def end(worker: Any, ends: Sequence[Any]) -> Any:
+        told: list[Any] = []
+        patch.setattr(ledger_records, "append_tail", lambda _connection, records, _now: told.extend(records))
+        try:
+            states = honest(worker, ends)
+        finally:
+            patch.setattr(ledger_records, "append_tail", append)
+        with worker.system.ledger.write() as connection:
+            append(connection, told, worker.system.clock.now())
+        return states
+
+    append = ledger_records.append_tail
+    patch.setattr(wave, "_end_once", end)
+
+
+def believes_an_incomplete_log(patch: pytest.MonkeyPatch) -> None:
+    """What is not in the relay's log yet is called not sent while it may still be handed over."""
+    patch.setattr(reconcile, "SKEW", -10 * 86_400 * 1_000_000)
+    patch.setattr("tests.faults.parts.RelayLog.taken", lambda self, message_ids: set(list(message_ids)[:0]))
+
+
+def writes_anew_each_time(patch: pytest.MonkeyPatch) -> None:
+    """A retry is rendered again instead of sending the frozen bytes."""
+    patch.setattr(ledger_touches, "messages_of", lambda _connection, _ids: {})
+
+
+def settles_whatever_it_is(patch: pytest.MonkeyPatch) -> None:
+    """A late reply or evidence overwrites what has been settled since."""
+
+    def settle(connection: Connection, touch_id: str, _attempt: int, **change: Any) -> bool:
+        return bool(connection.execute(update(touches).where(touches.c.id == touch_id).values(**change)).rowcount)
+
+    patch.setattr(ledger_touches, "settle", settle)
+
+
+def wakes_up_and_sends(patch: pytest.MonkeyPatch) -> None:
+    """A worker that was frozen past its lease hands its letter over as if nothing had been."""
+    patch.setattr("engine.pipeline.worker.Worker.in_time", lambda _self, _touch_id: True)
+
+
+def expires_what_is_under_way(patch: pytest.MonkeyPatch) -> None:
+    """A touch that became unknown is closed as failed by the sweep, to have tidy books."""
+    honest = sweep.sweep
+
+    def tidy(system: Any, ring: Any) -> Any:
+        with system.ledger.write() as connection:
+            connection.execute(update(touches).where(touches.c.state == State.UNKNOWN).values(state=State.FAILED))
+        return honest(system, ring)
+
+    patch.setattr("tests.faults.town.sweep", tidy)
+
+
+BUGS = [
+    Bug(plant.__name__, plant)
+    for plant in (
+        claims_what_is_claimed,
+        no_fence,
+        hands_over_before_the_commit,
+        sends_again_what_is_unclear,
+        frees_what_is_being_sent,
+        takes_back_what_was_handed_over,
+        asks_for_wishes_too_early,
+        sends_through_a_pause,
+        leaves_dead_claims,
+        rings_once,
+        forgets_the_record,
+        believes_an_incomplete_log,
+        writes_anew_each_time,
+        settles_whatever_it_is,
+        wakes_up_and_sends,
+        expires_what_is_under_way,
+    )
+]
