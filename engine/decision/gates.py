@@ -1,10 +1,10 @@
 """The gates: reasons, in a fixed order, why a rule that matched may still not act. Each returns what it found, or None to let pass."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from engine.calendar import date_of_day, day_of_text
 from engine.decision.draws import drawn
-from engine.decision.standing import Candidate, Standing
+from engine.decision.standing import Candidate, Pause, Standing
 from engine.rulebook.actions import SendMail
 from engine.rulebook.compile import APPOINTMENT
 
@@ -14,11 +14,15 @@ WEEK = 7
 
 
 def paused(candidate: Candidate, standing: Standing) -> str | None:
-    named = {"all": "", "channel": candidate.rule.do.channel, "rule": candidate.rule_id, "account": standing.account_id}
-    for pause in standing.pauses:
-        if pause.until > standing.instant and (pause.scope == "all" or named[pause.scope] == pause.name):
-            return f"{pause.scope} {pause.name}: {pause.reason}".replace(" :", ":")
-    return None
+    do, names = candidate.rule.do, candidate.rule.names(candidate.rule_id)
+    found = pause_over([each for each in standing.pauses if each.until > standing.instant], names, do.channel, standing.account_id)
+    return None if found is None else f"{found.scope} {found.name}: {found.reason}".replace(" :", ":")
+
+
+def pause_over(pauses: Sequence[Pause], rule_names: Sequence[str], channel: str, account_id: str) -> Pause | None:
+    """The first of these pauses that holds a touch of this rule (under any of its names), channel and account."""
+    named = {("all", ""), ("channel", channel), ("account", account_id), *(("rule", name) for name in rule_names)}
+    return next((pause for pause in pauses if (pause.scope, "" if pause.scope == "all" else pause.name) in named), None)
 
 
 def excluded(candidate: Candidate, standing: Standing) -> str | None:

@@ -104,7 +104,7 @@ class Candidate:
 
     def earlier(self, standing: Standing) -> list[PastTouch]:
         """The touches of this rule, also under its earlier ids."""
-        ids = {self.rule_id, *self.rule.was}
+        ids = self.rule.names(self.rule_id)
         return [each for each in standing.touches if each.rule in ids]
 
     def same_key(self, standing: Standing) -> list[PastTouch]:

@@ -15,7 +15,7 @@ from engine.calendar import HOUR
 from engine.channels import done_event
 from engine.channels.letter import Letter, Reply, Transport
 from engine.clock import monotonic_seconds
-from engine.decision.gates import EXPIRED
+from engine.decision.gates import EXPIRED, pause_over
 from engine.decision.standing import Pause
 from engine.ledger import holds
 from engine.ledger import records as ledger_records
@@ -125,7 +125,8 @@ def _begin_sending(worker: Worker, verdicts: Sequence[Verdict]) -> set[str]:
             letter, touch = verdict.letter, verdict.touch
             if letter is None:
                 continue
-            hindered = _hindered(touch, letter, pauses, suppressed, now)
+            held = pause_over(pauses, _names(worker, touch.rule), touch.channel, touch.account_id)
+            hindered = _hindered(letter, held, suppressed, now)
             if hindered:
                 ledger_touches.finish(connection, touch.id, worker.name, State.CLAIMED, **hindered)
                 continue
@@ -135,10 +136,14 @@ def _begin_sending(worker: Worker, verdicts: Sequence[Verdict]) -> set[str]:
     return begun
 
 
-def _hindered(touch: Touch, letter: Letter, pauses: Sequence[Pause], suppressed: Mapping[str, frozenset[str]], now: int) -> Mapping[str, Any]:
+def _names(worker: Worker, rule_id: str) -> Sequence[str]:
+    """The ids that a pause of the rule may stand under."""
+    rules = worker.system.workspace.rules
+    return rules[rule_id].names(rule_id) if rule_id in rules else (rule_id,)
+
+
+def _hindered(letter: Letter, held: Pause | None, suppressed: Mapping[str, frozenset[str]], now: int) -> Mapping[str, Any]:
     """The change of state that a pause or a wish of the last moment makes; empty if there is none."""
-    named = {("all", ""), ("channel", touch.channel), ("rule", touch.rule), ("account", touch.account_id)}
-    held = next((pause for pause in pauses if (pause.scope, pause.name) in named), None)
     if held is not None:
         return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": held.reason, "due_at": now + BACKOFF}
     kinds = suppressed.get(letter.address.lower())

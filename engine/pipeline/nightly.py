@@ -189,7 +189,7 @@ def usual_night(connection: Connection, workspace: Workspace, rule: str, slot: S
     day = workspace.zone.day(slot.instant)
     confirmed = next(iter(approvals.approvals_of(connection, rule)), None)
     since = max(day - BRAKE_LOOKS_BACK, workspace.zone.day(confirmed["at"]) + 1) if confirmed else day - BRAKE_LOOKS_BACK
-    ids = [rule, *workspace.rules[rule].was] if rule in workspace.rules else [rule]
+    ids = workspace.rules[rule].names(rule) if rule in workspace.rules else (rule,)
     nights = ledger_touches.made_by_night(connection, ids, JOB, date_of_day(since).isoformat(), slot.slot)
     if len(nights) < FEW_NIGHTS:
         return int(confirmed["accounts"]) if confirmed else max(nights.values(), default=0)

@@ -61,8 +61,8 @@ def judge_dues(system: System) -> int:
     with system.ledger.read() as connection:
         waiting = ledger_dues.waiting(connection, system.clock.now(), DUES_AT_ONCE)
     for due in waiting:
-        rules = [rule_id for rule_id, rule in system.workspace.rules.items() if due.rule in {rule_id, *rule.was}]
-        _react(system, due.account_id, rules[:1], f"due/{due.id}", due.contact_id)
+        rule = system.workspace.rule_now(due.rule)
+        _react(system, due.account_id, [rule] if rule else [], f"due/{due.id}", due.contact_id)
         with system.ledger.write() as connection:
             ledger_dues.done(connection, due.id, system.clock.now())
     return len(waiting)

@@ -117,5 +117,5 @@ def read_stock(connection: Connection, workspace: Workspace, instant: int) -> St
     today = workspace.zone.day(instant)
     used = ledger_touches.places_taken(connection, today)
     tried = {rule_id: rule for rule_id, rule in workspace.rules.items() if rule.stage == "try"}
-    used |= {trial_place(rule_id): ledger_touches.accounts_reached(connection, [rule_id, *rule.was]) for rule_id, rule in tried.items()}
+    used |= {trial_place(rule_id): ledger_touches.accounts_reached(connection, rule.names(rule_id)) for rule_id, rule in tried.items()}
     return Stock(workspace, used)

@@ -121,6 +121,12 @@ class Workspace:
         firsts = [node for column in self.plan.columns for node in walk(column.node) if isinstance(node, FirstInSpan)]
         return tuple(dict.fromkeys(span_at(node.spans, day) for node in firsts))
 
+    def rule_now(self, name: str) -> str | None:
+        """The rule that goes by this name, now or before it was renamed; None where there is none any more."""
+        if name in self.rules:
+            return name
+        return next((rule_id for rule_id, rule in self.rules.items() if name in rule.was), None)
+
     def lane_order(self, lane: Lane) -> Sequence[str]:
         return self.order[lane]
 
