@@ -88,7 +88,7 @@ def unapproved_rules(connection: Connection, workspace: Workspace) -> frozenset[
     if not workspace.settings.approvers:
         return frozenset()
     approved = approvals.approved(connection)
-    shared = (rule_id for rule_id, rule in workspace.rules.items() if rule.stage == "share")
+    shared = (rule_id for rule_id, rule in workspace.rules.items() if rule.stage == "share" and rule_id not in workspace.imagined_approved)
     return frozenset(rule_id for rule_id in shared if (rule_id, workspace.contents[rule_id]) not in approved)
 
 

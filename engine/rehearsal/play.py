@@ -106,6 +106,6 @@ class Play:
 
 
 def shared(workspace: Workspace, rules: Sequence[str]) -> Workspace:
-    """The workspace as if these rules were meant for everyone already: tests look at what a rule says, whatever its stage."""
+    """The workspace as if these rules were meant for everyone and approved: tests look at what a rule says, whatever its stage."""
     promoted = {rule_id: rule.model_copy(update={"stage": "share"}) if rule_id in rules else rule for rule_id, rule in workspace.rules.items()}
-    return replace(workspace, rules=promoted)
+    return replace(workspace, rules=promoted, imagined_approved=frozenset(rules))

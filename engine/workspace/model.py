@@ -86,6 +86,7 @@ class Workspace:
     warnings: tuple[Fault, ...]
     places: Mapping[str, str]  # rule id -> file:line, for explain
     contents: Mapping[str, str]  # rule id -> hash of what it does to whom, for approvals
+    imagined_approved: frozenset[str] = frozenset()  # rules that a rehearsal looks at as if they had been
 
     @property
     def hours(self) -> SendingHours:
