@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from engine.decision.recipient import Recipient
-from engine.rulebook.actions import Lane
+from engine.rulebook.actions import Lane, Popup
 from engine.rulebook.python import Answer
 from engine.rulebook.spec import RuleSpec
 from engine.workspace.model import Workspace
@@ -90,6 +90,12 @@ class Standing:
         since = touch.begun_at if touch.begun_at is not None else self.instant
         ends = [self.when(f"outcome.{touch.channel}"), self.when(f"goal.{touch.goal}") if touch.goal else None]
         return not any(end is not None and end >= since for end in ends)
+
+
+def is_for(rule: RuleSpec, standing: Standing) -> bool:
+    """`where: {role: admin}` on a popup: only people who are so see it."""
+    wanted = rule.do.where.role if isinstance(rule.do, Popup) else None
+    return wanted is None or (standing.present is not None and standing.present.role == wanted)
 
 
 @dataclass(frozen=True)
