@@ -92,6 +92,18 @@ def read_cases(workspace: Workspace) -> list[Case]:
     return cases
 
 
+def read_case(workspace: Workspace, text: str, file: str) -> Case:
+    """The one test of a text that is no file yet. Raises BansoError with every fault in it."""
+    tree, faults = read_tree(text.encode(), file)
+    if tree is None:
+        raise BansoError(faults)
+    spec = CasesFile.model_validate(tree.plain()).tests[0]
+    case = _Reader(workspace, file, tree, 0, {}, faults).case(spec)
+    if faults:
+        raise BansoError(faults)
+    return case
+
+
 def _read_file(path: Path, root: Path, faults: list[Fault]) -> Iterator[tuple[str, Node, int, CaseSpec]]:
     file = str(path.relative_to(root))
     tree, found = read_tree(path.read_bytes(), file)
