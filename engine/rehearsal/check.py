@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from engine.calendar import date_of_day, moment_text
 from engine.channels.words import chosen
@@ -106,9 +107,10 @@ def _came(expected: Expectation, play: Play, instant: int) -> tuple[int, list[De
     play.records.append(record)
     waiting = list(triggered(workspace, name, expected.with_))
     decisions = play.decide(instant, [rule for rule, trigger in waiting if trigger.after is None], CONTACT)
-    for rule, after in [(rule, trigger.after) for rule, trigger in waiting if trigger.after is not None]:
-        instant = max(instant, record.occurred_at + microseconds(after))
-        decisions = [*decisions, *play.decide(record.occurred_at + microseconds(after), [rule], CONTACT)]
+    later = sorted((microseconds(trigger.after), rule) for rule, trigger in waiting if trigger.after is not None)
+    for after, rules in groupby(later, key=lambda each: each[0]):
+        instant = record.occurred_at + after
+        decisions = [*decisions, *play.decide(instant, [rule for _, rule in rules], CONTACT)]
     return instant, decisions
 
 
@@ -242,7 +244,7 @@ def whys(rule: str, seen: Seen, play: Play) -> list[str]:
         decision = seen.decisions[rule]
         return [str(decision.reason), *(decision.stopped_by or {}), *([decision.detail] if decision.reason == "lost_to" and decision.detail else [])]
     if play.workspace.rules[rule].triggers and seen.answer.rules[rule] is True:
-        return ["trigger"]
+        return ["trigger", "where"]
     failing = _facts_with(rule, seen, play, lambda kind, verdict: verdict is (kind != "when"))
     return failing or _facts_with(rule, seen, play, lambda _kind, verdict: verdict is None)
 
