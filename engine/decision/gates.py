@@ -10,6 +10,7 @@ from engine.rulebook.compile import APPOINTMENT
 
 Gate = Callable[[Candidate, Standing], str | None]
 ADDRESSED = frozenset({"mail"})  # channels that need an address
+COMPARED = frozenset({"push", "pull"})  # lanes in which somebody may be left out for comparison; nobody is refused a person's help
 WEEK = 7
 
 
@@ -55,7 +56,7 @@ def _suppressed(candidate: Candidate, standing: Standing, kind: str) -> str | No
 def holdout(candidate: Candidate, standing: Standing) -> str | None:
     """Accounts that get no push and no popup at all, to compare with; never refused are help, service and answers."""
     spec = standing.workspace.settings.holdout
-    if spec is None or candidate.rule.do.lane not in {"push", "pull"} or candidate.rule.do.is_service:
+    if spec is None or candidate.rule.do.lane not in COMPARED or candidate.rule.do.is_service:
         return None
     return f"{spec.percent}%" if drawn(standing.account_id, "holdout", spec.percent) else None
 

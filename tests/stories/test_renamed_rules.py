@@ -1,5 +1,8 @@
 """A rule under another name: what is under way, paused or braked under its earlier one goes on under the new one."""
 
+import pytest
+
+from engine.errors import BansoError
 from tests.builders import a_customer
 from tests.stories.conftest import Tell
 from tests.story import Story
@@ -41,14 +44,12 @@ def test_under_the_new_name_it_falls_all_the_same_if_it_is_no_longer_true(tell: 
     assert story.states() == [("write", "dropped", "no_longer_true")]
 
 
-def test_a_name_given_to_another_rule_is_that_rules(tell: Tell) -> None:
-    """The old name lives on as a rule of its own, for which nothing is true: what was decided under it is judged by it."""
-    story = decided(tell)
-    rename(story, "write", "invite")
-    story.change_rules("rules/order.yaml", "invite", "invite, write")
-    other = WRITE.replace("next_step: set_up", "next_step: booked").strip("\n")
-    story.change_rules("rules/rules.yaml", "rules:\n", f"rules:\n{other}\n")
-    assert story.dispatch("2026-04-07 09:00") == {"dropped": 1}
+@pytest.mark.parametrize("other", ["write: {", "third: {was: [write], "], ids=["a rule of today", "another that had it"])
+def test_an_earlier_name_belongs_to_one_rule(tell: Tell, other: str) -> None:
+    rules = WRITE.replace("write: {", "invite: {was: [write], ") + WRITE.replace("write: {", other)
+    with pytest.raises(BansoError) as refused:
+        decided(tell, rules, f"push: [invite, {other.partition(':')[0]}]")
+    assert {fault.code for fault in refused.value.faults} == {"E409"}
 
 
 def test_a_pause_of_the_earlier_name_holds_what_is_under_way_and_what_would_be_decided(tell: Tell) -> None:
