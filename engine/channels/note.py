@@ -44,14 +44,16 @@ class NoteChannel:
         return {"handover": "\n".join(lines)} if told else {}
 
     def _assigned(self, occasion: Occasion) -> dict[str, str]:
-        """Who is to do it: the person who looks after the account, the one written down, or the team."""
+        """Who is to do it: the person who looks after the account, the one written down, or the team; a substitute where that one is away."""
         action = self.workspace.rules[occasion.touch.rule].do
         if not isinstance(action, Task) or action.assign_to is None:
             return {}
         owner = occasion.answer.columns.get(self.workspace.settings.accounts_of or "")
         if isinstance(action.assign_to, AssignTo):
-            return {"assigned": str(owner) if owner is not None else action.assign_to.otherwise}
-        return {"assigned": str(owner or "team") if action.assign_to == "owner" else action.assign_to}
+            person = str(owner) if owner is not None else action.assign_to.otherwise
+        else:
+            person = str(owner or "team") if action.assign_to == "owner" else action.assign_to
+        return {"assigned": self.workspace.in_charge(person, self.workspace.zone.day(occasion.now))}
 
     def write(self, occasion: Occasion) -> Letter:
         body = json.dumps(dict(self.preview(occasion)), ensure_ascii=False).encode()

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Literal
 
 from engine.decision.draws import drawn
-from engine.decision.gates import LOST, RULE_HOLDOUT, findings
+from engine.decision.gates import COMPARED, LOST, RULE_HOLDOUT, findings
 from engine.decision.scarce import Allotter
 from engine.decision.standing import Candidate, Standing
 from engine.rulebook.actions import LANES, Lane
@@ -73,7 +73,8 @@ def _decide_lane(lane: Lane, candidates: Iterator[Candidate], standing: Standing
 def _settled(candidate: Candidate, lane: Lane, standing: Standing, allotter: Allotter) -> Decision:
     """The highest candidate: withheld for comparison, refused for want of a place, or the winner."""
     rule = candidate.rule
-    if rule.holdout and not rule.do.is_service and drawn(standing.account_id, rule.salt(candidate.rule_id, "rule"), rule.holdout.percent):
+    compared = rule.holdout is not None and lane in COMPARED and not rule.do.is_service
+    if compared and rule.holdout and drawn(standing.account_id, rule.salt(candidate.rule_id, "rule"), rule.holdout.percent):
         return Decision(candidate, lane, "withheld", RULE_HOLDOUT, f"{rule.holdout.percent}%")
     given = allotter.allot(candidate, standing)
     if given.reason is not None:

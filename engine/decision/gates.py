@@ -1,24 +1,29 @@
 """The gates: reasons, in a fixed order, why a rule that matched may still not act. Each returns what it found, or None to let pass."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from engine.calendar import date_of_day, day_of_text
 from engine.decision.draws import drawn
-from engine.decision.standing import Candidate, Standing
+from engine.decision.standing import Candidate, Pause, Standing
 from engine.rulebook.actions import SendMail
 from engine.rulebook.compile import APPOINTMENT
 
 Gate = Callable[[Candidate, Standing], str | None]
 ADDRESSED = frozenset({"mail"})  # channels that need an address
+COMPARED = frozenset({"push", "pull"})  # lanes in which somebody may be left out for comparison; nobody is refused a person's help
 WEEK = 7
 
 
 def paused(candidate: Candidate, standing: Standing) -> str | None:
-    named = {"all": "", "channel": candidate.rule.do.channel, "rule": candidate.rule_id, "account": standing.account_id}
-    for pause in standing.pauses:
-        if pause.until > standing.instant and (pause.scope == "all" or named[pause.scope] == pause.name):
-            return f"{pause.scope} {pause.name}: {pause.reason}".replace(" :", ":")
-    return None
+    do, names = candidate.rule.do, candidate.rule.names(candidate.rule_id)
+    found = pause_over([each for each in standing.pauses if each.until > standing.instant], names, do.channel, standing.account_id)
+    return None if found is None else f"{found.scope} {found.name}: {found.reason}".replace(" :", ":")
+
+
+def pause_over(pauses: Sequence[Pause], rule_names: Sequence[str], channel: str, account_id: str) -> Pause | None:
+    """The first of these pauses that holds a touch of this rule (under any of its names), channel and account."""
+    named = {("all", ""), ("channel", channel), ("account", account_id), *(("rule", name) for name in rule_names)}
+    return next((pause for pause in pauses if (pause.scope, "" if pause.scope == "all" else pause.name) in named), None)
 
 
 def excluded(candidate: Candidate, standing: Standing) -> str | None:
@@ -51,7 +56,7 @@ def _suppressed(candidate: Candidate, standing: Standing, kind: str) -> str | No
 def holdout(candidate: Candidate, standing: Standing) -> str | None:
     """Accounts that get no push and no popup at all, to compare with; never refused are help, service and answers."""
     spec = standing.workspace.settings.holdout
-    if spec is None or candidate.rule.do.lane not in {"push", "pull"} or candidate.rule.do.is_service:
+    if spec is None or candidate.rule.do.lane not in COMPARED or candidate.rule.do.is_service:
         return None
     return f"{spec.percent}%" if drawn(standing.account_id, "holdout", spec.percent) else None
 

@@ -38,7 +38,12 @@ def is_scarce(rule: RuleSpec, workspace: Workspace) -> bool:
     lead_to, trial = rule.do.leads, rule.try_ if rule.stage == "try" else None
     seat = lead_to is not None and lead_to.place is not None
     calls = rule.do.channel == "call" and (workspace.shifts is not None or _team_cap(workspace) is not None)
-    return seat or calls or (trial is not None and _trial_size(rule) is not None)
+    return seat or calls or (trial is not None and trial_size(rule) is not None)
+
+
+def is_sample(rule: RuleSpec) -> bool:
+    """Whether the rule is on trial with accounts that are drawn by lot."""
+    return rule.stage == "try" and rule.try_ is not None and rule.try_.sample is not None
 
 
 def _team_cap(workspace: Workspace) -> int | None:
@@ -46,24 +51,29 @@ def _team_cap(workspace: Workspace) -> int | None:
     return channel.caps.team_per_day if channel else None
 
 
-def _trial_size(rule: RuleSpec) -> int | None:
+def trial_size(rule: RuleSpec) -> int | None:
+    """How many accounts the trial of a rule may reach; None where nothing bounds it."""
     sizes = [size for size in (rule.try_.sample, rule.try_.at_most) if size is not None] if rule.try_ else []
     return min(sizes, default=None)
 
 
 @dataclass
 class Stock:
-    """What is left, first come first served. `used`: place → touches that hold it already, or accounts that a trial has reached."""
+    """What is left, first come first served. `used`: place → touches that hold it already, or accounts that a trial has reached.
+
+    `drawn`: rule → the accounts that its sample draws next, where it was drawn; nobody else gets a place in it.
+    """
 
     workspace: Workspace
     used: MutableMapping[str, int] = field(default_factory=dict)
+    drawn: MutableMapping[str, frozenset[str]] = field(default_factory=dict)
 
     def allot(self, candidate: Candidate, standing: Standing) -> Allotment:
         """Take what the candidate needs: all of it, or nothing. An account that a trial has reached needs no second place in it."""
         rule = candidate.rule
-        is_new = not any(not each.is_withheld for each in candidate.earlier(standing))
-        trial = _trial_size(rule) if rule.stage == "try" and is_new else None
-        if trial is not None and self.used.get(trial_place(candidate.rule_id), 0) >= trial:
+        trial = trial_size(rule) if rule.stage == "try" and not has_reached(candidate, standing) else None
+        drawn = self.drawn.get(candidate.rule_id)
+        if trial is not None and (self.left_in(candidate.rule_id, rule) <= 0 or (drawn is not None and standing.account_id not in drawn)):
             return Allotment(reason="stage", detail=f"try: {trial} accounts")
         found = self._found(candidate, standing)
         if found.reason is None:
@@ -71,6 +81,10 @@ class Stock:
             for place in (*taken, *([trial_place(candidate.rule_id)] if trial is not None else [])):
                 self.used[place] = self.used.get(place, 0) + 1
         return found
+
+    def left_in(self, rule_id: str, rule: RuleSpec) -> int:
+        """How many more accounts the trial of a rule may reach."""
+        return (trial_size(rule) or 0) - self.used.get(trial_place(rule_id), 0)
 
     def _found(self, candidate: Candidate, standing: Standing) -> Allotment:
         lead_to = candidate.rule.do.leads
@@ -98,6 +112,11 @@ class Stock:
         for each in sorted(self.workspace.sessions, key=lambda each: (each.starts_at, each.id)):
             found[each.place].append((each, self.workspace.zone.day(each.starts_at)))
         return found
+
+
+def has_reached(candidate: Candidate, standing: Standing) -> bool:
+    """Whether the rule has reached the account before: then it needs no place in the trial."""
+    return any(not each.is_withheld for each in candidate.earlier(standing))
 
 
 def session_place(session: Session) -> str:

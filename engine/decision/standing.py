@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Literal
 
 from engine.decision.recipient import Recipient
-from engine.rulebook.actions import Lane
+from engine.rulebook.actions import Lane, Popup
 from engine.rulebook.python import Answer
 from engine.rulebook.spec import RuleSpec
 from engine.workspace.model import Workspace
@@ -92,6 +92,12 @@ class Standing:
         return not any(end is not None and end >= since for end in ends)
 
 
+def is_for(rule: RuleSpec, standing: Standing) -> bool:
+    """`where: {role: admin}` on a popup: only people who are so see it."""
+    wanted = rule.do.where.role if isinstance(rule.do, Popup) else None
+    return wanted is None or (standing.present is not None and standing.present.role == wanted)
+
+
 @dataclass(frozen=True)
 class Candidate:
     """A rule that matched, with what its touch would be."""
@@ -104,7 +110,7 @@ class Candidate:
 
     def earlier(self, standing: Standing) -> list[PastTouch]:
         """The touches of this rule, also under its earlier ids."""
-        ids = {self.rule_id, *self.rule.was}
+        ids = self.rule.names(self.rule_id)
         return [each for each in standing.touches if each.rule in ids]
 
     def same_key(self, standing: Standing) -> list[PastTouch]:

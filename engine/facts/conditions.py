@@ -85,6 +85,7 @@ def lower(raw: object, path: Path, names: Vocabulary) -> Truth:  # noqa: PLR0911
         return TruthRef(f"segment.{wanted}") if names.has_segment(str(wanted), inner) else UNTRUE
     fact_type = names.type_of(name, inner)
     if fact_type is None:
+        _check_form(name, wanted, inner, names)
         return UNTRUE
     if not isinstance(wanted, dict):
         return _compare(name, fact_type, "includes" if fact_type.kind == "tags" else "is", wanted, inner, names)
@@ -93,6 +94,14 @@ def lower(raw: object, path: Path, names: Vocabulary) -> Truth:  # noqa: PLR0911
         return UNTRUE
     comparison, value = next(iter(wanted.items()))
     return _compare(name, fact_type, comparison, value, (*inner, comparison), names)
+
+
+def _check_form(fact: str, wanted: object, path: Path, names: Vocabulary) -> None:
+    """Of a fact that nobody knows: what would be wrong of any, so that it need not be mended in a second round."""
+    if isinstance(wanted, dict) and len(wanted) == 1:
+        comparison, value = next(iter(wanted.items()))
+        if comparison in {"at_least", "at_most", "between", "known"}:
+            _WANTED[comparison](fact, FactType("number"), value, (*path, comparison), names)
 
 
 def _lower_any_key(wanted: object, path: Path, names: Vocabulary) -> Truth:

@@ -1,5 +1,7 @@
 """Approvals: who allowed which content of a rule to reach everyone. Rows are only ever added."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, RowMapping, select
 
 from engine.ledger.instants import insert
@@ -17,7 +19,7 @@ def approved(connection: Connection) -> set[tuple[str, str]]:
     return {(row.rule, row.content) for row in connection.execute(select(approvals.c.rule, approvals.c.content))}
 
 
-def approvals_of(connection: Connection, rule: str) -> list[RowMapping]:
-    """A rule's approvals, newest first."""
-    wanted = select(approvals).where(approvals.c.rule == rule).order_by(approvals.c.at.desc())
+def approvals_of(connection: Connection, names: Sequence[str]) -> list[RowMapping]:
+    """The approvals of a rule under any of its names, newest first."""
+    wanted = select(approvals).where(approvals.c.rule.in_(names)).order_by(approvals.c.at.desc())
     return list(connection.execute(wanted).mappings())

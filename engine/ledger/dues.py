@@ -1,9 +1,9 @@
-"""Rows that are judged when their time has come: what `after: 60m` on a trigger makes."""
+"""Rows that are judged when their time has come: what a record that triggers rules makes, also for those that look at once."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from engine.ledger.instants import insert
 from engine.ledger.tables import dues
@@ -28,10 +28,16 @@ def add_dues(connection: Connection, new: Sequence[Due]) -> None:
 
 
 def waiting(connection: Connection, now: int, limit: int) -> list[Due]:
-    """Rows whose time has come, oldest first."""
-    open_ones = select(dues).where(dues.c.done_at.is_(None), dues.c.due_at <= now).order_by(dues.c.due_at, dues.c.id).limit(limit)
-    return [Due(**{name: row[name] for name in Due.__dataclass_fields__}) for row in connection.execute(open_ones).mappings()]
+    """Rows whose time has come, oldest first; rows of one record and instant stand together, and all of them or none are among these."""
+    open_ones = select(dues).where(dues.c.done_at.is_(None), dues.c.due_at <= now).order_by(dues.c.due_at, dues.c.record, dues.c.id).limit(limit)
+    found = [Due(**{name: row[name] for name in Due.__dataclass_fields__}) for row in connection.execute(open_ones).mappings()]
+    whole = [due for due in found if (due.due_at, due.record) != (found[-1].due_at, found[-1].record)]
+    return whole if len(found) == limit and whole else found
 
 
-def done(connection: Connection, identity: str, now: int) -> None:
-    connection.execute(update(dues).where(dues.c.id == identity, dues.c.done_at.is_(None)).values(done_at=now))
+def done(connection: Connection, ids: Sequence[str], now: int) -> None:
+    connection.execute(update(dues).where(dues.c.id.in_(ids), dues.c.done_at.is_(None)).values(done_at=now))
+
+
+def forget_done(connection: Connection, before: int) -> None:
+    connection.execute(delete(dues).where(dues.c.done_at < before))

@@ -28,6 +28,12 @@ def lift_pauses(connection: Connection, scope: str, name: str, now: int) -> int:
     return connection.execute(update(pauses).where(*here).values(lifted_at=now)).rowcount
 
 
+def lifted_pauses(connection: Connection, scope: str, names: Sequence[str], by: str) -> list[RowMapping]:
+    """The pauses that `by` set over any of these names and that a person ended before their time, newest first."""
+    here = (pauses.c.scope == scope, pauses.c.name.in_(names), pauses.c.by == by, pauses.c.lifted_at.is_not(None))
+    return list(connection.execute(select(pauses).where(*here).order_by(pauses.c.since.desc())).mappings())
+
+
 def pauses_at(connection: Connection, instant: int) -> list[Pause]:
     """The pauses in force at an instant."""
     begun = (pauses.c.since <= instant, pauses.c.until > instant)

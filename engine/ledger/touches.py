@@ -55,9 +55,15 @@ def _touch(row: RowMapping) -> Touch:
     return Touch(**{**values, "state": State(row["state"])})
 
 
+def _looked_at() -> ColumnElement[bool]:
+    """Of no run that is still under way: until the brake has seen all that a night made, nothing of it goes out."""
+    under_way = select(slots.c.job + "/" + slots.c.slot).where(slots.c.finished_at.is_(None))
+    return touches.c.slot.not_in(under_way)
+
+
 def due_ids(connection: Connection, now: int, rung_before: int, limit: int, channels: Sequence[str]) -> list[tuple[str, str]]:
     """(id, channel) of pending touches of these channels that are due and were not rung for lately; none that somebody else is at."""
-    waiting = and_(touches.c.state == State.PENDING, touches.c.due_at <= now, touches.c.channel.in_(channels))
+    waiting = and_(touches.c.state == State.PENDING, touches.c.due_at <= now, touches.c.channel.in_(channels), _looked_at())
     quiet = or_(touches.c.rung_at.is_(None), touches.c.rung_at < rung_before)
     wanted = select(touches.c.id, touches.c.channel).where(waiting, quiet).order_by(touches.c.due_at, touches.c.id).limit(limit)
     wanted = wanted.with_for_update(skip_locked=True)
@@ -70,7 +76,7 @@ def mark_rung(connection: Connection, ids: Sequence[str], now: int) -> None:
 
 def claim(connection: Connection, ids: Sequence[str], owner: str, now: int, until: int, limit: int) -> list[Touch]:
     """Take up to `limit` due touches out of these for one worker, under a lease."""
-    free = select(touches.c.id).where(touches.c.id.in_(ids), touches.c.state == State.PENDING, touches.c.due_at <= now)
+    free = select(touches.c.id).where(touches.c.id.in_(ids), touches.c.state == State.PENDING, touches.c.due_at <= now, _looked_at())
     free = free.order_by(touches.c.id).limit(limit).with_for_update(skip_locked=True)
     taken = list(connection.scalars(free))
     change = {"state": State.CLAIMED, "owner": owner, "leased_until": until, "attempt": touches.c.attempt + 1}
@@ -211,7 +217,7 @@ def unknown_touches(connection: Connection) -> list[Touch]:
 def count_due(connection: Connection, now: int) -> int:
     """Touches that a worker could take now or is holding."""
     held = touches.c.state.in_([State.CLAIMED, State.SENDING])
-    open_now = or_(held, and_(touches.c.state == State.PENDING, touches.c.due_at <= now))
+    open_now = or_(held, and_(touches.c.state == State.PENDING, touches.c.due_at <= now, _looked_at()))
     return int(connection.scalar(select(func.count()).select_from(touches).where(open_now)) or 0)
 
 

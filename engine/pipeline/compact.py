@@ -8,6 +8,7 @@ import duckdb
 import pyarrow as pa
 
 from engine.calendar import DAY, HOUR
+from engine.ledger import dues as ledger_dues
 from engine.ledger import instants
 from engine.ledger import records as ledger_records
 from engine.pipeline.derived import derived_hash
@@ -105,6 +106,7 @@ def _delete_retired(system: System) -> int:
     with system.ledger.write() as connection:
         paths = ledger_records.forget_retired(connection, now - GRACE)
         ledger_records.forget_moved(connection, now - KEEP_MOVED)
+        ledger_dues.forget_done(connection, now - KEEP_MOVED)
     for path in paths:
         (system.lake / path).unlink(missing_ok=True)
     return len(paths)

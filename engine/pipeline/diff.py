@@ -4,8 +4,9 @@ import re
 import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 
 from engine.channels import CHANNELS
@@ -18,7 +19,7 @@ from engine.pipeline.load import Progress
 from engine.pipeline.matched import Asked, ask
 from engine.pipeline.plan import decide_all
 from engine.pipeline.system import System
-from engine.rulebook.actions import LANES, Lane
+from engine.rulebook.actions import Lane
 from engine.workspace.load import load_workspace
 from engine.workspace.model import Workspace
 
@@ -28,7 +29,7 @@ Fate = tuple[str, str]  # the rule that wins, and the template it is written fro
 
 @dataclass(frozen=True)
 class Change:
-    """One account in one lane. `was` and `becomes` are (rule, template) or None; `why` says what stops the earlier winner now."""
+    """One account in one lane (of the lane in which all win: one rule). `was` and `becomes` are (rule, template) or None; `why` says what stops the earlier winner now."""
 
     account_id: str
     lane: Lane
@@ -55,13 +56,13 @@ class Compared:
 
 
 def compare(system: System, first: Workspace, second: Workspace, instant: int, progress: Progress) -> Compared:
-    """Judge every account by both rule sets as of an instant; nothing is stored."""
+    """Judge every account by both rule sets as of an instant, as if they were approved: that is what they are compared for. Nothing is stored."""
     stale = stale_at(system, system.workspace, instant)
     with system.records() as records:
         fates = []
         for number, workspace in enumerate((first, second)):
             progress(workspace.hash[:7], number, 2)
-            asked = ask(workspace, records, instant, stale, f"night_{number}")
+            asked = ask(replace(workspace, imagined_approved=frozenset(workspace.rules)), records, instant, stale, f"night_{number}")
             accounts = asked.counted().accounts
             fates.append(_fates(system, asked))
         progress("", 2, 2)
@@ -70,19 +71,24 @@ def compare(system: System, first: Workspace, second: Workspace, instant: int, p
     return Compared(instant, (first.hash, second.hash), accounts, same, changes)
 
 
-Fates = Mapping[tuple[str, Lane], tuple[Fate | None, Mapping[str, str]]]  # the winner, and for each other rule what stopped it
+Seat = tuple[str, Lane, str]  # account and lane; and the rule, in the lane where all of them win
+Fates = Mapping[Seat, tuple[Fate | None, Mapping[str, str]]]  # the winner, and for each other rule what stopped it
 
 
 def _fates(system: System, asked: Asked) -> Fates:
-    fates: dict[tuple[str, Lane], tuple[Fate | None, Mapping[str, str]]] = {}
+    fates: dict[Seat, tuple[Fate | None, Mapping[str, str]]] = {}
     for matched, decisions in decide_all(system, asked):
         account, columns = matched.account_id, matched.answer.columns
-        for lane in LANES:
-            mine = [each for each in decisions if each.lane == lane]
+        for seat, group in groupby(decisions, key=lambda each: _seat(account, each)):
+            mine = list(group)
             won = next((each for each in mine if each.outcome in {"won", "withheld"}), None)
             fate = (won.candidate.rule_id, _template(won, account, columns)) if won else None
-            fates[account, lane] = (fate, {each.candidate.rule_id: _stopped(each) for each in mine if each is not won})
+            fates[seat] = (fate, {each.candidate.rule_id: _stopped(each) for each in mine if each is not won})
     return fates
+
+
+def _seat(account: str, decision: Decision) -> Seat:
+    return account, decision.lane, decision.candidate.rule_id if decision.lane == "internal" else ""
 
 
 def _template(decision: Decision, account: str, columns: Mapping[str, int | str | None]) -> str:
@@ -97,11 +103,11 @@ def _stopped(decision: Decision) -> str:
 
 
 def _changes(before: Fates, after: Fates) -> Iterator[Change]:
-    for account, lane in sorted({*before, *after}):
-        was, becomes = before.get((account, lane), (None, {}))[0], after.get((account, lane), (None, {}))
+    for seat in sorted({*before, *after}):
+        was, becomes = before.get(seat, (None, {}))[0], after.get(seat, (None, {}))
         if was != becomes[0]:
             why = becomes[1].get(was[0], "not_matched") if was is not None else None
-            yield Change(account, lane, was, becomes[0], why)
+            yield Change(seat[0], seat[1], was, becomes[0], why)
 
 
 def workspace_of(system: System, named: str) -> Workspace:
@@ -115,16 +121,20 @@ def workspace_of(system: System, named: str) -> Workspace:
 
 
 def _checked_out(system: System, root: Path, revision: str) -> Path:
-    """The workspace's files at a revision, below the scratch folder."""
+    """The workspace's files at a revision, below the scratch folder; by the commit, as a branch is another one tomorrow."""
     if not REVISION.match(revision):
         raise refuse("E711", revision, name=revision, root=root)
-    folder = system.scratch / "revisions" / revision.replace("/", "_")
-    folder.mkdir(parents=True, exist_ok=True)
-    command = ["git", "-C", str(root), "archive", "--format=tar", revision, "rules", "templates"]
     try:
-        archive = subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603  # our own words and a checked revision
+        commit = _git(root, "rev-parse", "--verify", f"{revision}^{{commit}}").decode().strip()
+        archive = _git(root, "archive", "--format=tar", commit, "rules", "templates")
     except (subprocess.CalledProcessError, FileNotFoundError) as problem:
         raise refuse("E711", revision, name=revision, root=root) from problem
+    folder = system.scratch / "revisions" / commit
+    folder.mkdir(parents=True, exist_ok=True)
     with tarfile.open(fileobj=BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
     return folder
+
+
+def _git(root: Path, *words: str) -> bytes:
+    return subprocess.run(["git", "-C", str(root), *words], check=True, capture_output=True).stdout  # noqa: S603, S607  # our own words, a checked revision, git of the path

@@ -33,6 +33,7 @@ from engine.workspace.model import Workspace
 MAKES_A_TOUCH = frozenset({"won", "withheld"})
 BRAKE_DAYS, BRAKE_LOOKS_BACK, FEW_NIGHTS = 30, 28, 7
 JOB = "nightly"
+BRAKE = "banso"  # who set a pause that no person did
 LAKE_HELD = "E621"
 
 
@@ -179,23 +180,41 @@ def brake(system: System, workspace: Workspace, slot: Slot) -> list[str]:
             usual = usual_night(connection, workspace, rule, slot)
             if made >= spec.at_least and made > spec.times * usual:
                 until = slot.instant + BRAKE_DAYS * DAY
-                holds.add_pause(connection, Pause("rule", rule, f"brake: {made} > {spec.times} x {usual}", until), "banso", slot.instant)
+                holds.add_pause(connection, Pause("rule", rule, f"brake: {made} > {spec.times} x {usual}", until), BRAKE, slot.instant)
                 stopped.append(rule)
     return stopped
 
 
+@dataclass(frozen=True)
+class Confirmed:
+    """So many accounts a person saw and let the rule reach, on a local day."""
+
+    day: int
+    accounts: int
+
+
 def usual_night(connection: Connection, workspace: Workspace, rule: str, slot: Slot) -> int:
-    """The median of the nights since its approval, within four weeks and after the same kind of day; in its first week the count confirmed then."""
+    """The median of the nights since a person confirmed a count, within four weeks and after the same kind of day; in the first week that count."""
     day = workspace.zone.day(slot.instant)
-    confirmed = next(iter(approvals.approvals_of(connection, rule)), None)
-    since = max(day - BRAKE_LOOKS_BACK, workspace.zone.day(confirmed["at"]) + 1) if confirmed else day - BRAKE_LOOKS_BACK
-    ids = [rule, *workspace.rules[rule].was] if rule in workspace.rules else [rule]
-    nights = ledger_touches.made_by_night(connection, ids, JOB, date_of_day(since).isoformat(), slot.slot)
+    names = workspace.rules[rule].names(rule) if rule in workspace.rules else (rule,)
+    confirmed = _confirmed(connection, workspace, names)
+    since = max(day - BRAKE_LOOKS_BACK, confirmed.day + 1) if confirmed else day - BRAKE_LOOKS_BACK
+    nights = ledger_touches.made_by_night(connection, names, JOB, date_of_day(since).isoformat(), slot.slot)
     if len(nights) < FEW_NIGHTS:
-        return int(confirmed["accounts"]) if confirmed else max(nights.values(), default=0)
+        return confirmed.accounts if confirmed else max(nights.values(), default=0)
     after_closure = not workspace.business.is_open(day - 1)
     alike = [number for date, number in nights.items() if (not workspace.business.is_open(day_of_text(date) - 1)) == after_closure]
     return round(median(alike or nights.values()))
+
+
+def _confirmed(connection: Connection, workspace: Workspace, names: Sequence[str]) -> Confirmed | None:
+    """What was confirmed last: by an approval, or by letting a rule go on that the brake had stopped."""
+    approved = [Confirmed(workspace.zone.day(row["at"]), row["accounts"]) for row in approvals.approvals_of(connection, names)[:1]]
+    for row in holds.lifted_pauses(connection, "rule", names, BRAKE)[:1]:
+        day = workspace.zone.day(row["since"])
+        made = ledger_touches.made_in_slot(connection, f"{JOB}/{date_of_day(day).isoformat()}")
+        approved.append(Confirmed(day, sum(made.get(name, 0) for name in names)))
+    return max(approved, key=lambda each: each.day, default=None)
 
 
 def decision_row(decision: Decision, standing: Standing, slot: str, touch: Touch | None) -> dict[str, object]:

@@ -71,9 +71,11 @@ def nearest_account(system: System, name: str) -> str | None:
 
 
 def resume(system: System, scope: str, name: str) -> int:
-    """Lift the open pauses of a scope; returns how many there were."""
+    """Lift the open pauses of a scope, of a rule under its earlier names too; returns how many there were."""
+    rules = system.workspace.rules
+    names = rules[name].names(name) if scope == "rule" and name in rules else (name,)
     with system.ledger.write() as connection:
-        return holds.lift_pauses(connection, scope, name, system.clock.now())
+        return sum(holds.lift_pauses(connection, scope, each, system.clock.now()) for each in names)
 
 
 def settle(system: System, touch_id: str, *, was_sent: bool) -> State | None:

@@ -1,14 +1,16 @@
-"""on_event: a record comes in, the rules that wait for it are judged at once; `after` makes a row that is judged when its time has come."""
+"""on_event: a record comes in, the rules that wait for it are judged at once; those that say `after` when their time has come."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import groupby
 
+from engine.calendar import SECOND
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import candidate_of
 from engine.decision.recipient import contact_of
-from engine.decision.standing import Standing
+from engine.decision.standing import Standing, is_for
 from engine.facts.fold import dump
 from engine.facts.open_items import microseconds
 from engine.ledger import decisions as ledger_decisions
@@ -22,7 +24,6 @@ from engine.pipeline.nightly import MAKES_A_TOUCH, decision_row
 from engine.pipeline.standings import read_standings, read_stock
 from engine.pipeline.system import System
 from engine.records.record import Record
-from engine.rulebook.actions import Popup
 from engine.rulebook.spec import RuleSpec
 from engine.rulebook.triggers import triggered
 from engine.touches.plan import Occasion, plan_touch
@@ -30,6 +31,7 @@ from engine.touches.touch import State, Touch
 from engine.workspace.model import Workspace
 
 DUES_AT_ONCE = 500
+LEFT_TO_THE_DOOR = 30 * SECOND  # to answer a record it took in, before the sweep does
 
 
 @dataclass(frozen=True)
@@ -43,44 +45,53 @@ class Reaction:
 
 
 def on_event(system: System, record: Record) -> Reaction:
-    """Take a record into the log and answer it. A record that came before changes nothing and is answered with nothing."""
+    """Take a record into the log and answer it. A record that came before changes nothing and is answered with nothing.
+
+    That it is to be answered is kept together with the record: should this process end before it has, the sweep does.
+    """
     workspace, now = system.workspace, system.clock.now()
     waiting = list(triggered(workspace, record.event, json.loads(record.properties) if record.properties else {}))
+    at_once = [due_of(rule_id, record, now + LEFT_TO_THE_DOOR) for rule_id, trigger in waiting if not trigger.after]
+    later = [due_of(rule_id, record, record.occurred_at + microseconds(trigger.after)) for rule_id, trigger in waiting if trigger.after]
     with system.ledger.write() as connection:
         if not ledger_records.append_tail(connection, [record], now):
             return Reaction(record.account_id, [], [])
-        later = [due_of(rule_id, trigger.after, record) for rule_id, trigger in waiting if trigger.after]
-        ledger_dues.add_dues(connection, later)
-    at_once = list(dict.fromkeys(rule_id for rule_id, trigger in waiting if not trigger.after))
-    reaction = _react(system, record.account_id, at_once, f"event/{record.source}:{record.source_id}", record.contact_id)
+        ledger_dues.add_dues(connection, [*at_once, *later])
+    reaction = _react(system, at_once) if at_once else Reaction(record.account_id, [], [])
     return replace(reaction, later=[due.rule for due in later])
 
 
 def judge_dues(system: System) -> int:
     """Judge what was put off until now; returns how many rows. Who judges a row twice adds nothing, its slot is its own."""
+    now = system.clock.now()
     with system.ledger.read() as connection:
-        waiting = ledger_dues.waiting(connection, system.clock.now(), DUES_AT_ONCE)
-    for due in waiting:
-        rules = [rule_id for rule_id, rule in system.workspace.rules.items() if due.rule in {rule_id, *rule.was}]
-        _react(system, due.account_id, rules[:1], f"due/{due.id}", due.contact_id)
-        with system.ledger.write() as connection:
-            ledger_dues.done(connection, due.id, system.clock.now())
+        waiting = ledger_dues.waiting(connection, now, DUES_AT_ONCE)
+    for _, group in groupby(waiting, key=_slot_of):
+        _react(system, list(group))
     return len(waiting)
 
 
-def due_of(rule_id: str, after: str, record: Record) -> Due:
-    """The row for a rule that looks again after a while; the same record and rule make the same row."""
+def due_of(rule_id: str, record: Record, due_at: int) -> Due:
+    """The row for a rule that looks again at an instant; the same record and rule make the same row."""
     identity = sha256(f"{rule_id}\0{record.source}\0{record.source_id}".encode()).hexdigest()[:32]
-    due_at = record.occurred_at + microseconds(after)
     return Due(identity, record.account_id, record.contact_id, rule_id, f"{record.source}:{record.source_id}", due_at)
 
 
-def _react(system: System, account: str, rules: Sequence[str], slot: str, contact: str | None) -> Reaction:
-    if not rules:
-        return Reaction(account, [], [])
-    instant = system.clock.now()
-    judged, workspace, _ = judge_one(system, account, instant, exact=True)
+def _slot_of(due: Due) -> str:
+    """Rules that look at the same record at the same instant are judged together; however long its name, the slot is short."""
+    return "event/" + sha256(f"{due.record}\0{due.due_at}".encode()).hexdigest()[:32]
+
+
+def _react(system: System, dues: Sequence[Due]) -> Reaction:
+    """Judge the rules of rows that belong together; the rows are done with the decisions."""
+    account, contact, slot = dues[0].account_id, dues[0].contact_id, _slot_of(dues[0])
+    instant, workspace = system.clock.now(), system.workspace
+    rules = _still_in_time(workspace, dues, instant)
+    judged = judge_one(system, account, instant, exact=True, rules=workspace)[0] if rules else None
     with system.ledger.write() as connection:
+        ledger_dues.done(connection, [due.id for due in dues], instant)
+        if judged is None:
+            return Reaction(account, [], [])
         ledger_decisions.keep_rule_set(connection, workspace.hash, workspace.texts, instant)
         ledger_decisions.one_decider(connection)
         if ledger_decisions.decided_accounts(connection, slot, [account]):
@@ -89,11 +100,23 @@ def _react(system: System, account: str, rules: Sequence[str], slot: str, contac
         candidates = [
             candidate_of(workspace, rule, judged.answer.columns, instant)
             for rule in rules
-            if judged.answer.rules[rule] is True and _is_for(workspace.rules[rule], standing)
+            if judged.answer.rules[rule] is True and is_for(workspace.rules[rule], standing)
         ]
         decisions = decide(candidates, standing, read_stock(connection, workspace, instant))
         touches = _kept(connection, decisions, standing, Occasion(slot, judged.arrival, dump(judged.fold)))
     return Reaction(account, decisions, [touch for touch in touches if touch.state is State.PENDING])
+
+
+def _still_in_time(workspace: Workspace, dues: Sequence[Due], now: int) -> list[str]:
+    """The rules by their names of today; what was to be on the screen within seconds is not made up for later."""
+    named = dict.fromkeys(workspace.rule_now(due.rule) for due in dues)
+    late = now - dues[0].due_at
+
+    def is_over(rule: RuleSpec) -> bool:
+        within = workspace.settings.channels[rule.do.channel].deliver_within
+        return rule.do.lane == "pull" and within is not None and late > microseconds(within)
+
+    return [rule_id for rule_id in named if rule_id is not None and not is_over(workspace.rules[rule_id])]
 
 
 def _standing(connection: Connection, workspace: Workspace, judged: Judged, contact: str | None, instant: int) -> Standing:
@@ -103,12 +126,6 @@ def _standing(connection: Connection, workspace: Workspace, judged: Judged, cont
         return standing
     there = contact_of(judged.fold, contact)
     return replace(standing, recipient=standing.recipient or there, present=there)
-
-
-def _is_for(rule: RuleSpec, standing: Standing) -> bool:
-    """`where: {role: admin}` on a popup: only people who are so see it."""
-    wanted = rule.do.where.role if isinstance(rule.do, Popup) else None
-    return wanted is None or (standing.present is not None and standing.present.role == wanted)
 
 
 def _kept(connection: Connection, decisions: Sequence[Decision], standing: Standing, occasion: Occasion) -> list[Touch]:

@@ -37,8 +37,9 @@ class Verdict:
 
 
 def recheck(worker: Worker, wave: Sequence[Touch]) -> list[Verdict]:
-    """Judge each touch again by today's rules on its stored fold plus what arrived since."""
+    """Judge each touch again by today's rules on its stored fold plus what arrived since; under its rule's new name, if it has one."""
     system, workspace = worker.system, worker.system.workspace
+    wave = [replace(touch, rule=workspace.rule_now(touch.rule) or touch.rule) for touch in wave]
     now = system.clock.now()
     stale, evaluator = worker.stale(workspace, now), system.evaluator(workspace)
     folds = _folds(system, workspace, wave, now)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.pipeline.system import System
-from engine.rehearsal.cases import Case, read_cases
+from engine.rehearsal.cases import Case, as_list, read_cases
 from engine.rehearsal.check import Result, rules_tested, run_all
 
 
@@ -35,5 +35,5 @@ def named_in(case: Case) -> set[str]:
     """The rules that a test speaks of."""
     named = rules_tested([case])
     for each in case.expect:
-        named |= {*each.why, *each.unknown, *([each.drops] if each.drops else [])}
+        named |= {*as_list(each.not_), *each.why, *each.unknown, *([each.drops] if each.drops else [])}
     return named

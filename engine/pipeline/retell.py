@@ -1,19 +1,22 @@
 """One account's history as the beginning of a test: what happened, and what banso does at an instant, so that a person can say if that is right."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from zoneinfo import ZoneInfo
 
 from engine.calendar import MINUTE, moment_of
 from engine.errors import BansoError
 from engine.facts.fold import fold_records
 from engine.messages import Language, say
-from engine.pipeline.evaluate import needs_of
-from engine.pipeline.explain import ConditionSeen, Explanation, RuleSeen, explain, facts_named
+from engine.pipeline.evaluate import judge_one, needs_of
+from engine.pipeline.explain import must_exist
 from engine.pipeline.system import System
 from engine.records.lake import read_accounts
 from engine.records.record import Record, bucket_of
-from engine.rulebook.python import Answer, Verdict
+from engine.rehearsal.cases import is_touch, read_case
+from engine.rehearsal.foretell import foretell
+from engine.rulebook.python import Answer
 from engine.workspace.edit import plain_of, written
 from engine.workspace.editor_schema import modeline
 from engine.workspace.model import Workspace
@@ -25,19 +28,21 @@ FIRST_HOUR = 10 * 60
 
 @dataclass(frozen=True)
 class Retold:
-    """`given`: one line for each record; `stale`: the sources that were silent; `expected`: what banso does at `at`, by the keys of an expectation."""
+    """`given`: one line for each record; `look` and `expected`: when to look and what banso does then, by the keys of an expectation.
+
+    `stale`: the sources that were silent.
+    """
 
     rule: str
     account: str
     given: Sequence[str]
-    at: str
-    expected: Mapping[str, str]
+    look: Mapping[str, str]
     stale: Sequence[str] = ()
+    expected: Mapping[str, str] = field(default_factory=dict)
 
     def as_test(self, file: str, language: Language) -> str:
         """The text of a test file."""
-        name = written(say(language, "new.test_name", rule=self.rule, at=self.at))
-        expected = ", ".join(f"{key}: {value}" for key, value in {"at": self.at, **self.expected}.items())
+        name = written(say(language, "new.test_name", rule=self.rule, at=next(iter(self.look.values()))))
         lines = [
             modeline(file, "tests"),
             "tests:",
@@ -47,7 +52,7 @@ class Retold:
             *(f"      - {_as_written(line)}" for line in self.given),
             *([f"    stale: {written(list(self.stale))}  # {say(language, 'test.stale')}"] if self.stale else []),
             f"    expect:  # {say(language, 'new.test_expect')}",
-            f"      - {{{expected}}}",
+            f"      - {_flow({**self.look, **self.expected})}",
         ]
         return "\n".join(lines) + "\n"
 
@@ -61,17 +66,38 @@ def retell(system: System, rule: str, account: str | None, instant: int) -> Reto
         return _imagined(system, rule, instant)
     workspace = system.workspace
     instant -= instant % MINUTE
-    told = explain(system, account, instant)
+    judged, _, stale = judge_one(system, account, instant)
+    must_exist(judged, account)
     with system.records([bucket_of(account)], [account]) as records:
         found = read_accounts(records.duck, [account])[account]
     seen = [record for record in found if record.occurred_at <= instant and record.known_at <= instant]
-    given = _lines(workspace, seen)
-    return Retold(rule, account, given, _shown(workspace, instant), _expected(workspace, rule, told), sorted(told.stale))
+    return _foretold(system, Retold(rule, account, _lines(workspace, seen), _look(workspace, rule, instant), sorted(stale)))
+
+
+def _foretold(system: System, told: Retold) -> Retold:
+    """With what it leads to, played as the test will be: the ledger's pauses and other customers' seats are no part of a test."""
+    workspace, told = system.workspace, replace(told, expected={"not": told.rule})
+    case = read_case(workspace, told.as_test(f"{told.rule}.test.yaml", workspace.settings.workspace.language), f"{told.rule}.test.yaml")
+    found = foretell(case, told.rule, workspace, system.evaluator(workspace))
+    return replace(told, expected={key: value if isinstance(value, str) else _flow(value) for key, value in found.items()})
+
+
+def _look(workspace: Workspace, rule: str, instant: int) -> dict[str, str]:
+    """When to look: a night, or the record that the rule waits for."""
+    triggers, shown = workspace.rules[rule].triggers, _shown(workspace, instant)
+    if not triggers:
+        return {"at": shown}
+    asked = {name: written(value) for name, value in triggers[0].where.items()}
+    return {"on": shown, "event": triggers[0].event, **({"with": _flow(asked)} if asked else {})}
+
+
+def _flow(values: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{key}: {value}' for key, value in values.items())}}}"
 
 
 def _lines(workspace: Workspace, records: Sequence[Record]) -> list[str]:
     read = names_read(workspace)
-    kept = [record for record in records if (record.event or record.field) in read]
+    kept = [record for record in records if (record.event or record.field) in read or is_touch(workspace, record.event or "")]
     return [_line(workspace, record) for record in sorted(kept, key=lambda each: (each.occurred_at, each.source, each.source_id))]
 
 
@@ -91,7 +117,15 @@ def _line(workspace: Workspace, record: Record) -> str:
         told = ", ".join(value.strip("|").split("|")) if workspace.field_kinds().get(record.field) == "tags" else value
         return f"{when} {record.field} = {told}".rstrip()
     item = workspace.item_keys.get(record.event or "")
-    return f"{when} {record.event}" + (f" {item}={record.key}" if item and record.key else "")
+    said = {item: record.key} if item and record.key else {}
+    return " ".join([when, str(record.event), *(f"{key}={value}" for key, value in {**said, **_of_touch(workspace, record)}.items())])
+
+
+def _of_touch(workspace: Workspace, record: Record) -> dict[str, str]:
+    """Which rule a touch of our own was made by, for the gates that count it, and for which goal."""
+    told = json.loads(record.properties) if is_touch(workspace, record.event or "") and record.properties else {}
+    rule = workspace.rule_now(str(told.get("rule")))
+    return {key: value for key, value in (("rule", rule), ("goal", told.get("goal"))) if value is not None}
 
 
 def _shown(workspace: Workspace, instant: int) -> str:
@@ -106,43 +140,6 @@ def _as_written(line: str) -> str:
         return written(line)
 
 
-# --- what is expected -------------------------------------------------------------------------------------------------
-
-
-def _expected(workspace: Workspace, rule: str, told: Explanation) -> dict[str, str]:
-    """The winner of the rule's lane, or that nothing happens; and why the rule itself did not win."""
-    rules = {seen.rule_id: seen for seen in told.rules}
-    winners = [name for name, seen in rules.items() if seen.outcome == "won"]
-    return _said(workspace, rule, winners, _why(rules[rule]))
-
-
-def _said(workspace: Workspace, rule: str, winners: Sequence[str], why: dict[str, str]) -> dict[str, str]:
-    lane = workspace.rules[rule].do.lane
-    winner = next((name for name in winners if workspace.rules[name].do.lane == lane), None)
-    if winner == rule:
-        return {"decides": rule}
-    if winner is not None:
-        return {"decides": winner}
-    return {"not": rule, **{key: f"{{{rule}: {name}}}" for key, name in why.items()}}
-
-
-def _why(seen: RuleSeen) -> dict[str, str]:
-    """The fact that stands in the way, or the gate."""
-    if seen.reason is not None and seen.reason != "unknown":
-        return {"why": seen.reason}
-    return _failing(seen.conditions)
-
-
-def _failing(conditions: Sequence[ConditionSeen]) -> dict[str, str]:
-    for each in conditions:
-        if each.verdict is not (each.kind == "when"):
-            missing = next((name for name, value in each.values.items() if value is None), None)
-            if each.verdict is None and missing is not None:
-                return {"unknown": missing}
-            return {"why": next(iter(each.values), "done")}
-    return {}
-
-
 # --- an imagined account ----------------------------------------------------------------------------------------------
 
 
@@ -152,10 +149,8 @@ def _imagined(system: System, rule: str, instant: int) -> Retold:
     records = _along_the_route(workspace, rule, start)
     first = workspace.zone.day(records[-1].occurred_at) + 1
     nights = [workspace.zone.at_wall(first + night, workspace.nightly_minutes) for night in range(NIGHTS)]
-    answers = {night: _answer(system, workspace, records, night) for night in nights}
-    night = next((night for night in nights if answers[night].rules[rule] is True), nights[0])
-    expected = _judged(system, workspace, rule, records, night)
-    return Retold(rule, IMAGINED, _lines(workspace, records), _shown(workspace, night), expected)
+    night = next((night for night in nights if _answer(system, workspace, records, night).rules[rule] is True), nights[0])
+    return _foretold(system, Retold(rule, IMAGINED, _lines(workspace, records), _look(workspace, rule, night)))
 
 
 def _along_the_route(workspace: Workspace, rule: str, start: int) -> list[Record]:
@@ -173,25 +168,3 @@ def _along_the_route(workspace: Workspace, rule: str, start: int) -> list[Record
 def _answer(system: System, workspace: Workspace, records: Sequence[Record], instant: int) -> Answer:
     fold = fold_records(records, instant, needs_of(workspace.plan), workspace.zone)
     return system.evaluator(workspace).answer(fold, instant, frozenset())
-
-
-def _judged(system: System, workspace: Workspace, rule: str, records: Sequence[Record], instant: int) -> dict[str, str]:
-    """Who wins where no gate but the stage stands in the way."""
-    answer = _answer(system, workspace, records, instant)
-    live = [name for name, verdict in answer.rules.items() if verdict is True and workspace.rules[name].stage == "share"]
-    winners = [next(name for name in order if name in live) for order in workspace.order.values() if any(name in live for name in order)]
-    if answer.rules[rule] is True and rule not in live:
-        return _said(workspace, rule, winners, {"why": "stage"})
-    fold = fold_records(records, instant, needs_of(workspace.plan), workspace.zone)
-    evaluator = system.evaluator(workspace)
-    verdicts = evaluator.conditions(evaluator.values(fold, instant, frozenset()), frozenset())[rule]
-    return _said(workspace, rule, winners, _failing(_conditions(workspace, rule, verdicts, answer)))
-
-
-def _conditions(workspace: Workspace, rule: str, verdicts: Sequence[Verdict], answer: Answer) -> list[ConditionSeen]:
-    spec = workspace.rules[rule]
-    raw = [*(("when", each) for each in spec.when), *(("unless", each) for each in spec.unless)]
-    return [
-        ConditionSeen(kind, each, verdict, {name: answer.columns.get(name) for name in facts_named(each, workspace)})
-        for (kind, each), verdict in zip(raw, verdicts, strict=True)
-    ]

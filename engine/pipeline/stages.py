@@ -39,7 +39,7 @@ def needs(system: System, rule_id: str, stage: Stage, who: str | None) -> list[N
 
 
 def _tests(tested: Tested, rule_id: str) -> list[Need]:
-    """At least one test expects the rule to win, and every test that names it comes true."""
+    """At least one test expects the rule to win, and every test of the workspace comes true: a new rule may spoil another's."""
     failed = [result.case.name for result in tested.failed]
     return [Need("test", rule_id in rules_tested(tested.cases)), Need("tests_pass", not failed, ", ".join(dict.fromkeys(failed)))]
 

@@ -88,7 +88,7 @@ def unapproved_rules(connection: Connection, workspace: Workspace) -> frozenset[
     if not workspace.settings.approvers:
         return frozenset()
     approved = approvals.approved(connection)
-    shared = (rule_id for rule_id, rule in workspace.rules.items() if rule.stage == "share")
+    shared = (rule_id for rule_id, rule in workspace.rules.items() if rule.stage == "share" and rule_id not in workspace.imagined_approved)
     return frozenset(rule_id for rule_id in shared if (rule_id, workspace.contents[rule_id]) not in approved)
 
 
@@ -117,5 +117,5 @@ def read_stock(connection: Connection, workspace: Workspace, instant: int) -> St
     today = workspace.zone.day(instant)
     used = ledger_touches.places_taken(connection, today)
     tried = {rule_id: rule for rule_id, rule in workspace.rules.items() if rule.stage == "try"}
-    used |= {trial_place(rule_id): ledger_touches.accounts_reached(connection, [rule_id, *rule.was]) for rule_id, rule in tried.items()}
+    used |= {trial_place(rule_id): ledger_touches.accounts_reached(connection, rule.names(rule_id)) for rule_id, rule in tried.items()}
     return Stock(workspace, used)

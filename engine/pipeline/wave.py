@@ -15,7 +15,7 @@ from engine.calendar import HOUR
 from engine.channels import done_event
 from engine.channels.letter import Letter, Reply, Transport
 from engine.decision.draws import BUCKETS, bucket
-from engine.decision.gates import EXPIRED
+from engine.decision.gates import EXPIRED, pause_over
 from engine.decision.standing import Pause
 from engine.ledger import holds
 from engine.ledger import records as ledger_records
@@ -82,7 +82,9 @@ def _hand_over(worker: Worker, begun: Sequence[Offered]) -> Iterator[tuple[str, 
 
     Whatever it did not come to was certainly not sent; only what was being handed over when it broke is unclear.
     """
-    futures: dict[Future[Reply], Offered] = {worker.hands.submit(each.transport.hand_over, each.letter, partial(worker.in_time, each.touch.id)): each for each in begun}
+    futures: dict[Future[Reply], Offered] = {
+        worker.hands.submit(each.transport.hand_over, each.letter, partial(worker.in_time, each.touch.id)): each for each in begun
+    }
     waiting = set(futures)
     try:
         while waiting:
@@ -131,7 +133,8 @@ def _begin_sending(worker: Worker, offered: Sequence[Offered]) -> tuple[list[Off
         suppressed = holds.suppressed_at(connection, [each.letter.address for each in offered], now)
         pauses = holds.pauses_at(connection, now)
         for each in offered:
-            change = _hindrance(each.touch, each.letter, pauses, suppressed, now)
+            held = pause_over(pauses, _names(worker, each.touch.rule), each.touch.channel, each.touch.account_id)
+            change = _hindrance(each.letter, held, suppressed, now)
             if change:
                 ledger_touches.finish(connection, each.touch.id, worker.name, State.CLAIMED, **change)
                 hindered.append((each.touch.id, str(change["state"])))
@@ -142,10 +145,14 @@ def _begin_sending(worker: Worker, offered: Sequence[Offered]) -> tuple[list[Off
     return begun, hindered
 
 
-def _hindrance(touch: Touch, letter: Letter, pauses: Sequence[Pause], suppressed: Mapping[str, frozenset[str]], now: int) -> Mapping[str, Any]:
+def _names(worker: Worker, rule_id: str) -> Sequence[str]:
+    """The ids that a pause of the rule may stand under."""
+    rules = worker.system.workspace.rules
+    return rules[rule_id].names(rule_id) if rule_id in rules else (rule_id,)
+
+
+def _hindrance(letter: Letter, held: Pause | None, suppressed: Mapping[str, frozenset[str]], now: int) -> Mapping[str, Any]:
     """The change of state that a pause or a wish of the last moment makes; empty if there is none."""
-    named = {("all", ""), ("channel", touch.channel), ("rule", touch.rule), ("account", touch.account_id)}
-    held = next((pause for pause in pauses if (pause.scope, pause.name) in named), None)
     if held is not None:
         return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": held.reason, "due_at": now + BACKOFF}
     kinds = suppressed.get(letter.address.lower())

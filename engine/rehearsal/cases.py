@@ -51,6 +51,15 @@ class Expectation(Strict):
     fact: str | None = None
     is_: str | int | bool | list[str] | None = Field(default=None, alias="is")
 
+    def idle(self) -> list[str]:
+        """Keys that check nothing: details without a winner, a reason without a drop, and an expectation of nothing at all."""
+        winner, lost = as_list(self.decides), [*as_list(self.not_), *self.why, *self.unknown]
+        details = [key for key in ("template", "variant", "sends_at", "window_last_day", "hold") if getattr(self, key) and not winner]
+        alone = ["because"] if self.because is not None and self.drops is None else []
+        looks = ["event"] if (self.on is None) != (self.event is None) else []
+        says = winner or lost or self.none or self.drops is not None or self.fact is not None
+        return [*details, *alone, *looks, *([] if says or details or alone else ["decides"])]
+
 
 class CaseSpec(Strict):
     name: str
@@ -90,6 +99,18 @@ def read_cases(workspace: Workspace) -> list[Case]:
     if faults:
         raise BansoError(faults)
     return cases
+
+
+def read_case(workspace: Workspace, text: str, file: str) -> Case:
+    """The one test of a text that is no file yet. Raises BansoError with every fault in it."""
+    tree, faults = read_tree(text.encode(), file)
+    if tree is None:
+        raise BansoError(faults)
+    spec = CasesFile.model_validate(tree.plain()).tests[0]
+    case = _Reader(workspace, file, tree, 0, {}, faults).case(spec)
+    if faults:
+        raise BansoError(faults)
+    return case
 
 
 def _read_file(path: Path, root: Path, faults: list[Fault]) -> Iterator[tuple[str, Node, int, CaseSpec]]:
@@ -201,6 +222,8 @@ class _Reader:
                 self._fault("E201", self._place("expect", number), name=each.fact, known=tuple(self.workspace.plan.facts))
             if each.at is None and each.on is None:
                 self._fault("E703", self._place("expect", number))
+            for key in each.idle():
+                self._fault("E704", self._place("expect", number), key=key)
 
     def _fault(self, code: str, place: Place, **values: object) -> None:
         self.faults.append(Fault(code, place, values))

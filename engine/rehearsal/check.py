@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from engine.calendar import date_of_day, moment_text
 from engine.channels.words import chosen
@@ -46,10 +47,16 @@ def run_case(case: Case, workspace: Workspace, evaluator: Evaluator) -> Iterator
     """Play a test from its first expectation to its last. Stages are looked at only by tests that expect `stage`."""
     looks_at_stage = any("stage" in each.why.values() for each in case.expect)
     space = workspace if looks_at_stage else shared(workspace, tuple(workspace.rules))
-    play = Play(space, evaluator, case.account_id, list(case.records), case.stale)
-    play.past = [_past(space, play, *each) for each in case.past]
+    play = playing(case, space, evaluator)
     for number, expected in enumerate(case.expect):
         yield Result(case, number, list(_held_against(expected, play)))
+
+
+def playing(case: Case, workspace: Workspace, evaluator: Evaluator) -> Play:
+    """A test's history, before anything is looked at."""
+    play = Play(workspace, evaluator, case.account_id, list(case.records), case.stale)
+    play.past = [_past(workspace, play, *each) for each in case.past]
+    return play
 
 
 def _past(workspace: Workspace, play: Play, record: Record, rule_id: str | None, goal: str | None) -> PastTouch:
@@ -70,12 +77,12 @@ def _held_against(expected: Expectation, play: Play) -> Iterator[Finding]:
     elif expected.fact is not None:
         yield from _fact(expected, play)
     else:
-        seen = _looked(expected, play)
+        seen = looked(expected, play)
         for check in (_winners, _nobody, _losers, _reasons, _unknowns, _details):
             yield from check(expected, seen, play)
 
 
-def _looked(expected: Expectation, play: Play) -> Seen:
+def looked(expected: Expectation, play: Play) -> Seen:
     """Let the night run, or the record come in and its rules be judged when they look."""
     workspace = play.workspace
     instant = instant_of_text(expected.at or expected.on or "", workspace.zone)
@@ -100,9 +107,10 @@ def _came(expected: Expectation, play: Play, instant: int) -> tuple[int, list[De
     play.records.append(record)
     waiting = list(triggered(workspace, name, expected.with_))
     decisions = play.decide(instant, [rule for rule, trigger in waiting if trigger.after is None], CONTACT)
-    for rule, after in [(rule, trigger.after) for rule, trigger in waiting if trigger.after is not None]:
-        instant = max(instant, record.occurred_at + microseconds(after))
-        decisions = [*decisions, *play.decide(record.occurred_at + microseconds(after), [rule], CONTACT)]
+    later = sorted((microseconds(trigger.after), rule) for rule, trigger in waiting if trigger.after is not None)
+    for after, rules in groupby(later, key=lambda each: each[0]):
+        instant = record.occurred_at + after
+        decisions = [*decisions, *play.decide(instant, [rule for _, rule in rules], CONTACT)]
     return instant, decisions
 
 
@@ -111,25 +119,25 @@ def _came(expected: Expectation, play: Play, instant: int) -> tuple[int, list[De
 
 def _winners(expected: Expectation, seen: Seen, play: Play) -> Iterator[Finding]:
     for rule in as_list(expected.decides):
-        if rule not in _won(seen):
-            yield "test.should_win", {"rule": rule, "fate": _fate(rule, seen, play), "won": ", ".join(_won(seen)) or "–"}
+        if rule not in won(seen):
+            yield "test.should_win", {"rule": rule, "fate": _fate(rule, seen, play), "won": ", ".join(won(seen)) or "–"}
 
 
 def _nobody(expected: Expectation, seen: Seen, play: Play) -> Iterator[Finding]:
-    won = [rule for rule in _won(seen) if play.workspace.rules[rule].do.lane != "internal"]
-    if expected.none and won:
-        yield "test.should_be_none", {"won": ", ".join(won)}
+    winners = [rule for rule in won(seen) if play.workspace.rules[rule].do.lane != "internal"]
+    if expected.none and winners:
+        yield "test.should_be_none", {"won": ", ".join(winners)}
 
 
 def _losers(expected: Expectation, seen: Seen, play: Play) -> Iterator[Finding]:
     for rule in as_list(expected.not_):
-        if rule in _won(seen):
+        if rule in won(seen):
             yield "test.should_not_win", {"rule": rule}
 
 
 def _reasons(expected: Expectation, seen: Seen, play: Play) -> Iterator[Finding]:
     for rule, why in expected.why.items():
-        if why not in _whys(rule, seen, play):
+        if why not in whys(rule, seen, play):
             yield "test.other_reason", {"rule": rule, "why": why, "fate": _fate(rule, seen, play)}
 
 
@@ -142,7 +150,7 @@ def _unknowns(expected: Expectation, seen: Seen, play: Play) -> Iterator[Finding
 
 def _details(expected: Expectation, seen: Seen, play: Play) -> Iterator[Finding]:
     """Template, time, window, holds of the one rule that is expected to win."""
-    rules = [rule for rule in as_list(expected.decides) if rule in _won(seen)]
+    rules = [rule for rule in as_list(expected.decides) if rule in won(seen)]
     if not rules:
         return
     rule_id = rules[0]
@@ -207,7 +215,8 @@ def _plain(name: str, columns: Mapping[str, Known], workspace: Workspace) -> obj
 # --- what happened, in the words of a test ------------------------------------------------------------------------------
 
 
-def _won(seen: Seen) -> list[str]:
+def won(seen: Seen) -> list[str]:
+    """The rules that won, or would have and are withheld for comparison."""
     return [rule for rule, decision in seen.decisions.items() if decision.outcome in {"won", "withheld"}]
 
 
@@ -229,13 +238,13 @@ def _facts_of(raw: object, workspace: Workspace) -> Iterator[str]:
             yield name
 
 
-def _whys(rule: str, seen: Seen, play: Play) -> list[str]:
+def whys(rule: str, seen: Seen, play: Play) -> list[str]:
     """Every word that truly says why a rule did not win: its first failing condition's facts, or its gates, or who won instead."""
     if rule in seen.decisions:
         decision = seen.decisions[rule]
         return [str(decision.reason), *(decision.stopped_by or {}), *([decision.detail] if decision.reason == "lost_to" and decision.detail else [])]
     if play.workspace.rules[rule].triggers and seen.answer.rules[rule] is True:
-        return ["trigger"]
+        return ["trigger", "where"]
     failing = _facts_with(rule, seen, play, lambda kind, verdict: verdict is (kind != "when"))
     return failing or _facts_with(rule, seen, play, lambda _kind, verdict: verdict is None)
 
@@ -245,7 +254,7 @@ def _fate(rule: str, seen: Seen, play: Play) -> str:
     if rule in seen.decisions:
         decision = seen.decisions[rule]
         return " ".join(str(part) for part in (decision.outcome, decision.reason or "", decision.detail or "") if part)
-    names = _whys(rule, seen, play)
+    names = whys(rule, seen, play)
     said = ", ".join(f"{name} = {_plain(name, seen.answer.columns, play.workspace)}" for name in names if name in play.workspace.plan.facts)
     return said or ", ".join(names) or "–"
 

@@ -9,7 +9,7 @@ from engine.decision.draws import variant_of
 from engine.decision.recheck import Planned, recheck
 from engine.decision.recipient import contact_of, main_contact
 from engine.decision.scarce import Stock
-from engine.decision.standing import PastTouch, Standing
+from engine.decision.standing import PastTouch, Standing, is_for
 from engine.facts.fold import Fold, fold_records
 from engine.records.record import Record
 from engine.rehearsal.imagined import Imagined, begun, traces, waiting
@@ -79,7 +79,7 @@ class Play:
         standing = self._standing(instant, answer, fold)
         if contact is not None:
             standing = replace(standing, present=contact_of(fold, contact))
-        matched = [rule for rule in rules if answer.rules[rule] is True]
+        matched = [rule for rule in rules if answer.rules[rule] is True and is_for(self.workspace.rules[rule], standing)]
         candidates = [candidate_of(self.workspace, rule, answer.columns, instant) for rule in matched]
         decisions = decide(candidates, standing, Stock(self.workspace))
         self.touches += [self._played(each, instant) for each in decisions if each.outcome in {"won", "withheld"}]
@@ -106,6 +106,6 @@ class Play:
 
 
 def shared(workspace: Workspace, rules: Sequence[str]) -> Workspace:
-    """The workspace as if these rules were meant for everyone already: tests look at what a rule says, whatever its stage."""
+    """The workspace as if these rules were meant for everyone and approved: tests look at what a rule says, whatever its stage."""
     promoted = {rule_id: rule.model_copy(update={"stage": "share"}) if rule_id in rules else rule for rule_id, rule in workspace.rules.items()}
-    return replace(workspace, rules=promoted)
+    return replace(workspace, rules=promoted, imagined_approved=frozenset(rules))

@@ -93,6 +93,10 @@ class RuleSpec(Strict):
             return []
         return self.trigger if isinstance(self.trigger, list) else [self.trigger]
 
+    def names(self, rule_id: str) -> tuple[str, ...]:
+        """The id of the rule and its earlier ones."""
+        return (rule_id, *self.was)
+
     def salt(self, rule_id: str, purpose: str) -> str:
         """The salt of the rule's random draws; a renamed rule keeps its first name's."""
         return f"{purpose}:{self.was[0] if self.was else rule_id}"

@@ -24,6 +24,7 @@ def check_rule(rule_id: str, rule: RuleSpec, parts: Parts, faults: Faults) -> No
     _check_stage(rule, here, parts, faults)
     _check_people(rule, here, parts, faults)
     _check_triggers(rule, here, parts, faults)
+    _check_earlier_names(rule_id, rule, parts, faults)
     if rule.do.leads is not None:
         _check_lead(rule.do.leads, (*here, "do", "lead_to"), parts, faults)
     for index, name in enumerate(rule.do.handover):
@@ -129,6 +130,14 @@ def _check_people(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> N
     for path, name in named.items():
         if name is not None:
             _known(name, "E204", (*here, *path), parts.people, faults, kind="person")
+
+
+def _check_earlier_names(rule_id: str, rule: RuleSpec, parts: Parts, faults: Faults) -> None:
+    """What was sent under an earlier name counts for one rule only."""
+    taken = {name: other for other, spec in parts.rules.items() if other != rule_id for name in spec.names(other)}
+    for index, name in enumerate(rule.was):
+        if name in taken:
+            faults.at("E409", ("rules", rule_id, "was", index), {"name": name, "rule": taken[name]})
 
 
 def _check_triggers(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.calendar import BusinessDays, SendingHours, Zone
+from engine.calendar import BusinessDays, SendingHours, Zone, date_of_day
 from engine.errors import Fault
 from engine.facts.algebra import CountWithin, FirstInSpan, Last, Value, span_at, walk
 from engine.facts.attribute import Attribute
@@ -86,6 +86,7 @@ class Workspace:
     warnings: tuple[Fault, ...]
     places: Mapping[str, str]  # rule id -> file:line, for explain
     contents: Mapping[str, str]  # rule id -> hash of what it does to whom, for approvals
+    imagined_approved: frozenset[str] = frozenset()  # rules that a rehearsal looks at as if they had been
 
     @property
     def hours(self) -> SendingHours:
@@ -120,6 +121,22 @@ class Workspace:
         """The spans of days that steps which start afresh look at on a day: as long as they are the same, so is the statement."""
         firsts = [node for column in self.plan.columns for node in walk(column.node) if isinstance(node, FirstInSpan)]
         return tuple(dict.fromkeys(span_at(node.spans, day) for node in firsts))
+
+    def in_charge(self, name: str, day: int) -> str:
+        """Who does on a day what is a person's: the substitute of who is away, and so on; the person where nobody is there instead."""
+        date, asked, found = date_of_day(day).isoformat(), list[str](), name
+        while (person := self.people.get(found)) is not None and not person.is_there(date):
+            asked.append(found)
+            if person.substitute is None or person.substitute in asked:
+                return name
+            found = person.substitute
+        return found
+
+    def rule_now(self, name: str) -> str | None:
+        """The rule that goes by this name, now or before it was renamed; None where there is none any more."""
+        if name in self.rules:
+            return name
+        return next((rule_id for rule_id, rule in self.rules.items() if name in rule.was), None)
 
     def lane_order(self, lane: Lane) -> Sequence[str]:
         return self.order[lane]

@@ -192,13 +192,18 @@ class Ownership(Strict):
 
 
 class Person(Strict):
-    """Somebody of the team. `substitute` takes over outside of `active`."""
+    """Somebody of the team. `substitute` takes over before the person joined and outside of `active`."""
 
     name: str
     role: Literal["cs", "agent", "home_staff", "manager"]
     joined: Date | None = None
     substitute: Name | None = None
     active: Ownership = Ownership()
+
+    def is_there(self, date: str) -> bool:
+        """Whether the person looks after accounts on a date such as 2026-04-07."""
+        begins = max(self.joined or "", self.active.from_ or "")
+        return begins <= date and (self.active.to is None or date <= self.active.to)
 
 
 class PeopleFile(Strict):

@@ -19,6 +19,7 @@ from engine.records.record import Record
 from engine.rulebook.python import compile_python
 from engine.workspace.load import load_workspace
 from engine.workspace.model import NoteSource, Workspace
+from engine.workspace.schema import Person
 from tests.builders import a_record, a_stalled_customer, a_touch, at
 from tests.story import SPACE
 
@@ -170,3 +171,27 @@ def test_a_rule_that_suggests_no_help_any_more_fails_its_touch(workspace: Worksp
 
 def test_workers_serve_what_is_not_shown_on_the_screen() -> None:
     assert set(DISPATCHED) == {name for name in CHANNELS if name not in {"popup", "help"}}
+
+
+def a_person(**said: object) -> Person:
+    return Person.model_validate({"name": "誰か", "role": "cs", **said})
+
+
+@pytest.mark.parametrize(
+    ("people", "assigned"),
+    [
+        pytest.param({"sato": a_person(substitute="mori", active={"to": "2026-04-07"}), "mori": a_person()}, "sato", id="on the last day"),
+        pytest.param({"sato": a_person(substitute="mori", active={"to": "2026-04-06"}), "mori": a_person()}, "mori", id="gone"),
+        pytest.param({"sato": a_person(substitute="mori", active={"from": "2026-04-08"}), "mori": a_person()}, "mori", id="not yet back"),
+        pytest.param({"sato": a_person(substitute="mori", joined="2026-04-08"), "mori": a_person()}, "mori", id="not yet there"),
+        pytest.param({"sato": a_person(active={"to": "2026-04-06"})}, "sato", id="gone, and nobody instead"),
+        pytest.param(
+            {"sato": a_person(substitute="mori", joined="2027-04-01"), "mori": a_person(substitute="sato", joined="2027-04-01")},
+            "sato",
+            id="both away, each for the other",
+        ),
+    ],
+)
+def test_a_task_of_somebody_who_is_away_is_the_substitutes(workspace: Workspace, people: dict[str, Person], assigned: str) -> None:
+    told = occasion(replace(workspace, people=people), "call")
+    assert CHANNELS["call"](replace(workspace, people=people)).preview(told)["assigned"] == assigned

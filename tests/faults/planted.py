@@ -49,7 +49,9 @@ def no_fence(patch: pytest.MonkeyPatch) -> None:
 
     honest = ledger_touches.begin_sending
     patch.setattr(ledger_touches, "_mine", mine)
-    patch.setattr(ledger_touches, "begin_sending", lambda connection, touch, owner, _now, until, body: honest(connection, touch, owner, 0, until, body))
+    patch.setattr(
+        ledger_touches, "begin_sending", lambda connection, touch, owner, _now, until, body: honest(connection, touch, owner, 0, until, body)
+    )
 
 
 def hands_over_before_the_commit(patch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Backtest, diff, stage and send-test: what is rehearsed is what would happen, and nobody is reached by it."""
 
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,9 @@ import pytest
 from engine.channels import CHANNELS as REGISTERED
 from engine.ledger import decisions as ledger_decisions
 from engine.pipeline.backtest import Span, backtest
-from engine.pipeline.diff import compare
+from engine.pipeline.diff import compare, workspace_of
 from engine.pipeline.sendtest import send_test
-from engine.pipeline.stages import approve, needs, unfulfilled
+from engine.pipeline.stages import approve, needs, reach, unfulfilled
 from engine.pipeline.standings import unapproved_rules
 from engine.rehearsal.summary import Backtested
 from engine.workspace.load import load_workspace
@@ -136,6 +137,62 @@ def test_a_diff_names_the_accounts_that_newly_get_something_and_those_that_no_lo
     assert compare(story.system, before, before, at("2026-04-05 02:00"), quiet).changes == []
 
 
+def test_a_diff_does_not_wait_for_the_approval_that_it_is_read_for(tmp_path: Path) -> None:
+    settings = "approvers: [kato]\n"
+    story = Story(tmp_path, workspace=a_workspace(tmp_path / "workspace", rules=RULES, order=ORDER, settings=settings, channels=CAPPED))
+    story.clock.set(at("2026-04-04 22:00"))
+    story.given(a_customer(), a_record("product.error", at="2026-04-04 10:00"))
+    approve(story.system, "write", "kato", 1)
+    changed = RULES.replace("write: {when: [{errors: {at_least: 1}}]", "write: {when: [{errors: {at_most: 1}}]")
+    other = load_workspace(a_workspace(tmp_path / "other", rules=changed, order=ORDER, settings=settings, channels=CAPPED), frozenset(REGISTERED))
+    assert compare(story.system, story.system.workspace, other, at("2026-04-05 02:00"), quiet).changes == []
+    story.close()
+
+
+TWO_POSTS = """
+  cheer: {when: [{errors: {at_least: 1}}], do: {post: team, text: slack/note}}
+  note: {when: [{errors: {at_least: 9}}], do: {post: team, text: slack/note}}
+"""
+
+
+def test_a_diff_sees_every_rule_of_the_lane_in_which_all_of_them_win(tmp_path: Path) -> None:
+    written = {"order": "internal: [cheer, note]", "settings": 'notify: {team: "slack:#team"}\n'}
+    story = Story(tmp_path, workspace=a_workspace(tmp_path / "workspace", rules=TWO_POSTS, **written))
+    story.clock.set(at("2026-04-04 22:00"))
+    story.given(a_customer(), a_record("product.error", at="2026-04-04 10:00"))
+    wider = a_workspace(tmp_path / "other", rules=TWO_POSTS.replace("at_least: 9", "at_least: 1"), **written)
+    found = compare(story.system, story.system.workspace, load_workspace(wider, frozenset(REGISTERED)), at("2026-04-05 02:00"), quiet)
+    assert [(change.kind, change.becomes) for change in found.changes] == [("+", ("note", "slack/note"))]
+    assert found.unchanged == 1
+    story.close()
+
+
+REVISED = {
+    "rules/more.yaml": "rules:\n  more: {title: 案内, stage: plan, owner: sato, when: [{errors: {at_least: 1}}], do: {post: team, text: slack/note}}\n"
+}
+
+
+def test_a_revision_is_what_stood_there_then_whatever_was_looked_at_before(tmp_path: Path) -> None:
+    """A branch is looked at twice, and between the two a file went away."""
+    notify = 'notify: {team: "slack:#team"}\n'
+    root = a_workspace(tmp_path / "workspace", rules=TWO_POSTS, order="internal: [cheer, note, more]", settings=notify, files=REVISED)
+    story = Story(tmp_path, workspace=root)
+
+    def git(*words: str) -> None:
+        subprocess.run(["git", "-C", str(root), "-c", "user.name=a", "-c", "user.email=a@example.jp", *words], check=True, capture_output=True)
+
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "one")
+    assert "more" in workspace_of(story.system, "HEAD").rules
+    (root / "rules" / "more.yaml").unlink()
+    (root / "rules" / "order.yaml").write_text("order: {internal: [cheer, note]}\n", encoding="utf-8")
+    git("add", ".")
+    git("commit", "-m", "two")
+    assert set(workspace_of(story.system, "HEAD").rules) == {"cheer", "note"}
+    story.close()
+
+
 def test_share_wants_a_test_a_result_and_another_person(tmp_path: Path) -> None:
     settings = "approvers: [kato, sato]\n"
     story = Story(tmp_path, workspace=a_workspace(tmp_path / "workspace", rules=RULES, order=ORDER, settings=settings, channels=CAPPED))
@@ -147,6 +204,18 @@ def test_share_wants_a_test_a_result_and_another_person(tmp_path: Path) -> None:
     approve(story.system, "write", "kato", 7)
     with story.system.ledger.read() as connection:
         assert "write" not in unapproved_rules(connection, story.system.workspace)
+    story.close()
+
+
+def test_who_will_be_reached_is_counted_before_anybody_approved(tmp_path: Path) -> None:
+    """That the approval is still missing is no reason to show nobody: the count is what is approved, and what the brake goes by."""
+    story = Story(tmp_path, workspace=a_workspace(tmp_path / "workspace", rules=RULES, order=ORDER, settings="approvers: [kato]\n", channels=CAPPED))
+    story.clock.set(at("2026-04-04 22:00"))
+    story.given(
+        [each for number in range(3) for each in (*a_customer(f"c{number}"), a_record("product.error", account=f"c{number}", at="2026-04-04 10:00"))]
+    )
+    assert reach(story.system, "write", at("2026-04-05 02:00"), quiet) == 3
+    assert reach(story.system, "planned", at("2026-04-05 02:00"), quiet) == 3
     story.close()
 
 

@@ -1,5 +1,6 @@
 """The brake: a rule that would reach many times its usual night waits until a person looked."""
 
+from collections import Counter
 from datetime import date, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from engine.ledger import approvals
 from engine.ledger import decisions as ledger_decisions
 from engine.ledger import touches as ledger_touches
+from engine.pipeline.nightly import nightly
 from engine.touches.touch import State
 from tests.builders import a_customer, a_touch, at
 from tests.stories.conftest import Tell
@@ -68,6 +70,39 @@ def test_touches_of_a_braked_rule_are_never_sent_late(tell: Tell) -> None:
     assert {(touch.state, touch.reason) for touch in story.touches()} == {(State.EXPIRED, "expired")}
     story.resume("rule", "write", when="2026-04-12 18:00")
     assert story.nightly("2026-04-13 02:00").won == 8
+
+
+def test_nothing_of_a_night_goes_out_before_the_brake_looked_at_it(tell: Tell) -> None:
+    """A night that is late decides in office hours, when its mails are due at once and workers are awake."""
+    story = crowded(tell, 8)
+    nights_before(story, "2026-04-08", *[2] * 10)
+    story.heard("2026-04-09 11:00")
+    story.clock.set(at("2026-04-09 11:00"))
+    sent = Counter[str]()
+    night = nightly(story.system, at("2026-04-09 11:00"), lambda *_: sent.update(story.sweep_and_send()))
+    assert (night.braked, sent) == (["write"], {})
+    story.resume("rule", "write", when="2026-04-09 11:05")
+    assert story.dispatch("2026-04-09 11:06") == {"sent": 8}
+
+
+def test_what_a_person_let_go_on_is_what_is_usual_from_then_on(tell: Tell) -> None:
+    story = crowded(
+        tell, 8, rules=WRITE.replace("lead_to: {setting: next_step}}", "lead_to: {setting: next_step}}, again: {at_most: 9, after_days: 3}")
+    )
+    nights_before(story, "2026-04-08", *[2] * 10)
+    assert story.nightly("2026-04-09 02:00").braked == ["write"]
+    story.resume("rule", "write", when="2026-04-09 11:00")
+    assert story.dispatch("2026-04-09 11:01") == {"sent": 8}
+    night = story.nightly("2026-04-12 02:00")
+    assert (night.won, night.braked) == (8, [])
+
+
+def test_the_end_of_a_pause_that_ops_set_themselves_says_nothing_of_what_is_usual(tell: Tell) -> None:
+    story = crowded(tell, 8)
+    nights_before(story, "2026-04-08", *[2] * 10)
+    story.pause("rule", "write", since="2026-04-08 10:00", until="2026-04-30 00:00")
+    story.resume("rule", "write", when="2026-04-08 11:00")
+    assert story.nightly("2026-04-09 02:00").braked == ["write"]
 
 
 # --- what is usual ----------------------------------------------------------------------------------------------------

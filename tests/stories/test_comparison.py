@@ -45,6 +45,13 @@ def test_a_winner_kept_back_leaves_the_lane_empty(tell: Tell) -> None:
     assert fates(story, "second", [*KEPT_BACK, *WRITTEN_TO]) == {("lost", "lost_to", "write")}
 
 
+def test_nobody_of_the_team_is_left_out_for_comparison(tell: Tell) -> None:
+    """A post reaches no customer: there is nothing to compare."""
+    post = "  cheer: {holdout: {percent: 50}, when: [{next_step: set_up}], do: {post: team, text: slack/note}}\n"
+    story = told(tell, rules="\n" + post, order="internal: [cheer]", settings='notify: {team: "slack:#team"}\n')
+    assert story.nightly("2026-04-07 02:00").won == len(KEPT_BACK) + len(WRITTEN_TO)
+
+
 def test_what_was_kept_back_has_the_window_it_would_have_had_and_never_goes_out(tell: Tell) -> None:
     """Decided on Saturday for Monday 13, valid for three days."""
     story = told(tell)
@@ -143,6 +150,6 @@ def test_a_renamed_rule_keeps_its_counts_its_draws_and_its_wordings(tell: Tell) 
     assert fates(story, "write-once", [*KEPT_BACK, *WRITTEN_TO]) == {("gated", "again", "at_most 1")}
     story.change_rules("rules/rules.yaml", "when:", "again: {at_most: 2}, when:")
     story.dispatch("2026-04-08 09:00")
-    story.nightly("2026-04-09 02:00")
+    story.nightly("2026-04-13 02:00")
     after = {touch.account_id: (touch.state.value, touch.variant) for touch in story.touches() if touch.rule == "write-once"}
     assert after == before

@@ -1,13 +1,13 @@
 """In real time: a record comes in, the rules that wait for it are judged at once, or later where they say so."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from threading import Barrier, Thread
 
 import pytest
 
-from engine.pipeline.realtime import Reaction, on_event
+from engine.pipeline.realtime import Reaction, judge_dues, on_event
 from engine.pipeline.system import System
 from engine.records.record import Record
 from engine.touches.touch import State
@@ -158,6 +158,84 @@ def test_events_at_the_same_moment_do_not_break_a_cap(tell: Tell) -> None:
     assert len(story.touches()) == 1
 
 
+# --- a door that dies -------------------------------------------------------------------------------------------------
+
+
+class Killed(Exception):
+    """The process that took the record in ended here."""
+
+
+@dataclass
+class Watched:
+    """The story's clock; something happens when it is looked at the second time: the record is in, and about to be judged."""
+
+    story: Story
+    happens: Callable[[], object]
+    looks: int = 0
+
+    def now(self) -> int:
+        self.looks += 1
+        if self.looks == 2:
+            self.happens()
+        return self.story.clock.now()
+
+
+def answered_by(story: Story, record: Record, happens: Callable[[], object]) -> Reaction:
+    """A door of its own takes the record in, while something else happens."""
+    story.clock.set(record.occurred_at)
+    door = System(story.config, Watched(story, happens), look_seconds=0.0)
+    try:
+        return on_event(door, record)
+    finally:
+        door.close()
+
+
+def dies() -> None:
+    raise Killed
+
+
+def test_a_record_whose_door_died_before_it_was_answered_is_answered_by_the_sweep(tell: Tell) -> None:
+    story = tell(rules=REPLY.replace(", after: 60m", ""), order="push: [hurry]", facts=UNANSWERED)
+    story.given(a_customer())
+    with pytest.raises(Killed):
+        answered_by(story, a_record("product.applied", at="2026-04-07 14:00", key="c1"), dies)
+    assert story.touches() == []
+    assert story.dispatch("2026-04-07 14:05") == {"sent": 1}
+    assert not story.dispatch("2026-04-07 14:30")
+    assert len(story.touches()) == 1
+
+
+def test_the_sweep_leaves_a_record_to_the_door_that_is_answering_it(tell: Tell) -> None:
+    """However often it looks before and after, the record is answered once."""
+    story = tell(rules=REPLY.replace(", after: 60m", ""), order="push: [hurry]", facts=UNANSWERED)
+    story.given(a_customer())
+    swept = list[int]()
+    reaction = answered_by(story, a_record("product.applied", at="2026-04-07 14:00", key="c1"), lambda: swept.append(judge_dues(story.system)))
+    assert (outcomes(reaction), swept) == ({"hurry": "won"}, [0])
+    story.clock.set(at("2026-04-07 14:05"))
+    assert (judge_dues(story.system), len(story.touches())) == (0, 1)
+
+
+def test_a_door_that_was_slower_than_the_sweep_adds_nothing(tell: Tell) -> None:
+    story = tell(rules=REPLY.replace(", after: 60m", ""), order="push: [hurry]", facts=UNANSWERED)
+    story.given(a_customer())
+
+    def sweep_much_later() -> None:
+        story.clock.set(at("2026-04-07 14:02"))
+        assert judge_dues(story.system) == 1
+
+    reaction = answered_by(story, a_record("product.applied", at="2026-04-07 14:00", key="c1"), sweep_much_later)
+    assert (outcomes(reaction), len(story.touches())) == ({}, 1)
+
+
+def test_a_popup_whose_moment_is_over_is_not_made_up_for(tell: Tell) -> None:
+    story = with_popup(tell)
+    with pytest.raises(Killed):
+        answered_by(story, a_record("product.login", at="2026-04-07 10:00"), dies)
+    story.dispatch("2026-04-07 10:05")
+    assert story.touches() == []
+
+
 # --- later, and urgent ------------------------------------------------------------------------------------------------
 
 
@@ -212,6 +290,15 @@ def test_an_urgent_mail_goes_at_once_but_within_hours(tell: Tell, came: str, goe
     if came != goes:
         assert not story.dispatch(came)
     assert story.dispatch(goes) == {"sent": 1}
+
+
+def test_of_two_rules_that_look_at_the_same_moment_one_wins(tell: Tell) -> None:
+    second = REPLY.replace("hurry: {", "second: {goal: booked, ")
+    story = tell(rules=REPLY + second, order="push: [second, hurry]", facts=UNANSWERED)
+    story.given(a_customer())
+    assert sorted(story.happens(a_record("product.applied", at="2026-04-07 10:00", key="c1")).later) == ["hurry", "second"]
+    story.dispatch("2026-04-07 11:00")
+    assert [touch.rule for touch in story.touches()] == ["second"]
 
 
 @pytest.mark.parametrize(("named", "sent"), [("faster: {", {}), ("faster: {was: [hurry], ", {"sent": 1})])

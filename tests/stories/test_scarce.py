@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from engine.decision.draws import bucket
 from engine.pipeline import matched, ops
 from engine.pipeline.nightly import nightly
 from tests.builders import CHANNELS, a_customer, a_record, at
@@ -146,6 +147,30 @@ def test_a_trial_reaches_so_many_accounts_and_writes_to_the_same_ones_again(tell
     assert (len(reached), winners(story, "invite", list(STALLED))) == (2, reached)
     others = [account for account in STALLED if account not in reached]
     assert fates(story, "invite", *others) == [("gated", "stage", "try: 2 accounts")] * 2
+
+
+def test_a_sample_is_drawn_by_lot_and_not_by_stall(tell: Tell) -> None:
+    """fuyu has waited longest; in the lot of this rule haru is before it, and so it is every time."""
+    story = on_trial(tell, "sample: 1")
+    story.nightly("2026-04-07 02:00")
+    assert winners(story, "invite", list(STALLED)) == [min(STALLED, key=lambda account: bucket(account, "try:invite"))] == ["haru"]
+
+
+def test_a_sample_is_drawn_from_those_whom_the_trial_may_reach(tell: Tell) -> None:
+    """Who is first in the lot but opted out takes no place in it."""
+    story = on_trial(tell, "sample: 2")
+    lot = sorted(STALLED, key=lambda account: bucket(account, "try:invite"))
+    story.suppress(f"tanaka@{lot[0]}.example.jp", "opted_out", when="2026-04-06 10:00")
+    story.nightly("2026-04-07 02:00")
+    assert set(winners(story, "invite", list(STALLED))) == set(lot[1:3])
+
+
+def test_beside_a_sample_seats_still_go_by_stall(tell: Tell) -> None:
+    story = with_seats(tell, rules=INVITE.replace("invite: {", "invite: {stage: try, try: {sample: 3}, "))
+    story.nightly("2026-04-07 02:00")
+    lot = sorted(STALLED, key=lambda account: bucket(account, "try:invite"))[:3]
+    by_stall = [account for account in ("fuyu", "haru", "aki", "kita") if account in lot]
+    assert set(winners(story, "invite", list(STALLED))) == set(by_stall[:2])
 
 
 def test_who_was_dropped_from_a_trial_leaves_his_place_to_another(tell: Tell) -> None:

@@ -186,6 +186,13 @@ def test_all_faults_of_several_mistakes_are_told_in_one_run(copy: Path) -> None:
     ]
 
 
+def test_a_wrong_value_is_told_beside_the_unknown_fact_it_stands_with(copy: Path) -> None:
+    """Two mistakes of one condition are mended in one round."""
+    make(copy, in_rule("first-login", "stalled_days: {between: [2, 40]}", "stalled_day: {between: [40, 2]}"))
+    make(copy, in_rule("support-guide", "stalled_days: {at_least: 2}", "stalled_day: {at_least: 2日}"))
+    assert [fault.code for fault in faults_of(copy)] == ["E201", "E302", "E201", "E301"]
+
+
 def test_a_file_that_cannot_be_read_does_not_make_everything_in_it_unknown(copy: Path) -> None:
     make(copy, Mistake(FACTS, "\n  recruit_kind:", "\n\trecruit_kind:"))
     make(copy, in_rule("first-login", "unless:", "unles:"))
