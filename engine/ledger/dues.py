@@ -39,5 +39,10 @@ def done(connection: Connection, ids: Sequence[str], now: int) -> None:
     connection.execute(update(dues).where(dues.c.id.in_(ids), dues.c.done_at.is_(None)).values(done_at=now))
 
 
+def put_off(connection: Connection, ids: Sequence[str], until: int) -> None:
+    """Rows that could not be judged come up again later, so that one that never can be stops nobody."""
+    connection.execute(update(dues).where(dues.c.id.in_(ids), dues.c.done_at.is_(None)).values(due_at=until))
+
+
 def forget_done(connection: Connection, before: int) -> None:
     connection.execute(delete(dues).where(dues.c.done_at < before))

@@ -190,6 +190,7 @@ touches = Table(
     Column("reply", Text),
     Column("begun_at", Instant),
     Column("sent_at", Instant),
+    Column("ended_at", Instant),
     Column("window_last_day", BigInteger),
     Column("variant", String(63)),
     Column("place", Text),

@@ -1,17 +1,17 @@
 """Touches and their states. Each change of state is one statement that names the state it comes from, so that nobody overtakes another."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, false, func, or_, select, update
 
 from engine.decision.gates import EXPIRED
 from engine.ledger.instants import insert
 from engine.ledger.tables import decisions, messages, slots, touches
 from engine.touches.delivery import DeliveryReason
-from engine.touches.touch import COUNTED, LIVE, State, Touch
+from engine.touches.touch import COUNTED, ENDED, LIVE, State, Touch
 
 COLUMNS = tuple(Touch.__dataclass_fields__)
 RELEASED = {"owner": None, "leased_until": None, "rung_at": None}
@@ -37,13 +37,16 @@ def touches_of(connection: Connection, accounts: Sequence[str], *, until: int | 
     return [_touch(row) for row in connection.execute(wanted).mappings()]
 
 
-def counted_touches(connection: Connection, accounts: Sequence[str]) -> dict[str, list[Touch]]:
+def counted_touches(connection: Connection, accounts: Sequence[str], *, before: int | None = None) -> dict[str, list[Touch]]:
     """Touches by account that count for `again` and windows: live, sent, withheld, and those that the receiver refused.
+
+    With `before`, those that ended at or after that instant too: then they still counted.
 
     What could not be written, or went to a mailbox that is none, counts for nothing: it is to go out when template or address is mended.
     """
     refused = and_(touches.c.state == State.FAILED, touches.c.reason == DeliveryReason.REFUSED)
-    wanted = select(touches).where(touches.c.account_id.in_(accounts), or_(touches.c.state.in_(list(COUNTED)), refused))
+    later = touches.c.ended_at >= before if before is not None else false()
+    wanted = select(touches).where(touches.c.account_id.in_(accounts), or_(touches.c.state.in_(list(COUNTED)), refused, later))
     found: dict[str, list[Touch]] = {}
     for row in connection.execute(wanted.order_by(touches.c.decided_at, touches.c.id)).mappings():
         found.setdefault(row["account_id"], []).append(_touch(row))
@@ -104,15 +107,21 @@ def begin_sending(connection: Connection, touch: Touch, owner: str, now: int, un
     return bool(changed)
 
 
-def finish(connection: Connection, touch_id: str, owner: str, came_from: State, **change: Any) -> bool:
+def finish(connection: Connection, touch_id: str, owner: str, came_from: State, now: int, **change: Any) -> bool:
     """End an attempt: the owner's fence keeps a worker that lost its lease from writing over another's work."""
-    return bool(connection.execute(update(touches).where(_mine(touch_id, owner, came_from)).values(**change, **RELEASED)).rowcount)
+    ended = {**change, **RELEASED, **_ended(change, now)}
+    return bool(connection.execute(update(touches).where(_mine(touch_id, owner, came_from)).values(**ended)).rowcount)
 
 
-def settle(connection: Connection, touch_id: str, attempt: int, **change: Any) -> bool:
+def _ended(change: Mapping[str, Any], now: int) -> dict[str, Any]:
+    """When a touch ended is kept, so that a past night can be told what counted then."""
+    return {"ended_at": now} if change.get("state") in ENDED else {}
+
+
+def settle(connection: Connection, touch_id: str, attempt: int, now: int, **change: Any) -> bool:
     """What an attempt turned out to be after its lease had run out: a reply that came late, or a person's word."""
     unclear = and_(touches.c.id == touch_id, touches.c.state == State.UNKNOWN, touches.c.attempt == attempt)
-    return bool(connection.execute(update(touches).where(unclear).values(**change)).rowcount)
+    return bool(connection.execute(update(touches).where(unclear).values(**change, **_ended(change, now))).rowcount)
 
 
 def release(connection: Connection, ids: Sequence[str], owner: str) -> None:
@@ -161,7 +170,7 @@ def renew_leases(connection: Connection, owner: str, ids: Sequence[str], until: 
 def expire_overdue(connection: Connection, now: int) -> int:
     """Pending touches past their deadline are never sent late."""
     overdue = _unlocked(connection, and_(touches.c.state == State.PENDING, touches.c.deadline < now))
-    connection.execute(update(touches).where(touches.c.id.in_(overdue)).values(state=State.EXPIRED, reason=EXPIRED, detail=None))
+    connection.execute(update(touches).where(touches.c.id.in_(overdue)).values(state=State.EXPIRED, reason=EXPIRED, detail=None, ended_at=now))
     return len(overdue)
 
 

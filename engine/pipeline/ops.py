@@ -91,7 +91,7 @@ def settle(system: System, touch_id: str, *, was_sent: bool) -> State | None:
         change = _settled(found[0], now, was_sent=was_sent)
         if was_sent:
             ledger_records.append_tail(connection, [outcome_record(found[0], State.SENT, change["sent_at"])], now)
-        return change["state"] if ledger_touches.settle(connection, touch_id, found[0].attempt, **change) else None
+        return change["state"] if ledger_touches.settle(connection, touch_id, found[0].attempt, now, **change) else None
 
 
 def _settled(touch: Touch, now: int, *, was_sent: bool) -> Mapping[str, Any]:

@@ -1,12 +1,13 @@
 """on_event: a record comes in, the rules that wait for it are judged at once; those that say `after` when their time has come."""
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import groupby
 
-from engine.calendar import SECOND
+from engine.calendar import HOUR, MINUTE, SECOND
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import candidate_of
 from engine.decision.recipient import contact_of
@@ -18,7 +19,7 @@ from engine.ledger import dues as ledger_dues
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.dues import Due
-from engine.ledger.open import Connection
+from engine.ledger.open import Connection, StoreError
 from engine.pipeline.evaluate import Judged, judge_one
 from engine.pipeline.nightly import MAKES_A_TOUCH, decision_row
 from engine.pipeline.standings import read_standings, read_stock
@@ -30,7 +31,9 @@ from engine.touches.plan import Occasion, plan_touch
 from engine.touches.touch import State, Touch
 from engine.workspace.model import Workspace
 
+log = logging.getLogger("banso.realtime")
 DUES_AT_ONCE = 500
+PUT_OFF = HOUR
 LEFT_TO_THE_DOOR = 30 * SECOND  # to answer a record it took in, before the sweep does
 
 
@@ -67,8 +70,20 @@ def judge_dues(system: System) -> int:
     with system.ledger.read() as connection:
         waiting = ledger_dues.waiting(connection, now, DUES_AT_ONCE)
     for _, group in groupby(waiting, key=_slot_of):
-        _react(system, list(group))
+        _judge_or_put_off(system, list(group), now)
     return len(waiting)
+
+
+def _judge_or_put_off(system: System, dues: Sequence[Due], now: int) -> None:
+    """One account that cannot be judged must not stop the sweep, and so the mail of all others."""
+    try:
+        _react(system, dues)
+    except StoreError:
+        raise
+    except Exception:
+        log.exception("%s not judged, again in %s minutes", [due.rule for due in dues], PUT_OFF // MINUTE)
+        with system.ledger.write() as connection:
+            ledger_dues.put_off(connection, [due.id for due in dues], now + PUT_OFF)
 
 
 def due_of(rule_id: str, record: Record, due_at: int) -> Due:

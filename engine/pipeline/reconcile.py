@@ -69,7 +69,7 @@ def _settled(system: System, changes: Sequence[tuple[Touch, Mapping[str, Any]]],
     counts = {DeliveryReason.EVIDENCE_TAKEN: 0, DeliveryReason.EVIDENCE_ABSENT: 0, DeliveryReason.RESENT: 0}
     with system.ledger.write() as connection:
         for touch, change in changes:
-            if ledger_touches.settle(connection, touch.id, touch.attempt, **change):
+            if ledger_touches.settle(connection, touch.id, touch.attempt, now, **change):
                 counts[change["detail"] or change["reason"]] += 1
                 if change["state"] is State.SENT:
                     ledger_records.append_tail(connection, [outcome_record(touch, State.SENT, change["sent_at"])], now)

@@ -22,7 +22,7 @@ def read_standings(
 ) -> dict[str, Standing]:
     """The standing of each account; with `before`, only touches decided before that instant, as a past night saw them."""
     recipients = {each.account_id: main_contact(each.fold) for each in judged}
-    counted = ledger_touches.counted_touches(connection, [each.account_id for each in judged])
+    counted = ledger_touches.counted_touches(connection, [each.account_id for each in judged], before=before)
     room = Room.read(connection, workspace, list(recipients.values()), instant)
     standings = {}
     for each in judged:
@@ -35,7 +35,7 @@ def standings_of(
     connection: Connection, workspace: Workspace, batch: Sequence[Matched], instant: int, *, before: int | None = None
 ) -> list[Standing]:
     """The standing of each matched account, in order; `before` as above."""
-    counted = ledger_touches.counted_touches(connection, [each.account_id for each in batch])
+    counted = ledger_touches.counted_touches(connection, [each.account_id for each in batch], before=before)
     room = Room.read(connection, workspace, [each.recipient for each in batch], instant)
     return [
         room.standing(each.account_id, each.answer, each.recipient, _as_known(counted.get(each.account_id, []), workspace, before)) for each in batch
@@ -50,10 +50,13 @@ def _as_known(touches: Sequence[Touch], workspace: Workspace, before: int | None
 
 
 def _as_of(touch: Touch, instant: int) -> Touch:
-    """What was begun later was still waiting then."""
-    if touch.begun_at is None or touch.begun_at <= instant or touch.state is State.WITHHELD:
+    """What was begun later was still waiting then, and what ended later was under way."""
+    if touch.state is State.WITHHELD:
         return touch
-    return replace(touch, state=State.PENDING, begun_at=None, sent_at=None, window_last_day=None)
+    if touch.begun_at is not None and touch.begun_at <= instant:
+        return touch if touch.ended_at is None or touch.ended_at < instant else replace(touch, state=State.SENDING)
+    as_now = touch.begun_at is None and (touch.ended_at is None or touch.ended_at < instant)
+    return touch if as_now else replace(touch, state=State.PENDING, begun_at=None, sent_at=None, window_last_day=None)
 
 
 class Room:

@@ -136,7 +136,7 @@ def _begin_sending(worker: Worker, offered: Sequence[Offered]) -> tuple[list[Off
             held = pause_over(pauses, _names(worker, each.touch.rule), each.touch.channel, each.touch.account_id)
             change = _hindrance(each.letter, held, suppressed, now)
             if change:
-                ledger_touches.finish(connection, each.touch.id, worker.name, State.CLAIMED, **change)
+                ledger_touches.finish(connection, each.touch.id, worker.name, State.CLAIMED, now, **change)
                 hindered.append((each.touch.id, str(change["state"])))
                 continue
             stamped = replace(each.touch, window_last_day=last_day(today, each.touch.valid_days))
@@ -195,9 +195,9 @@ def _end_once(worker: Worker, ends: Sequence[End]) -> list[tuple[str, str]]:
     with worker.system.ledger.write() as connection:
         for each in ends:
             touch, ended = each.touch, State(each.change["state"])
-            changed = ledger_touches.finish(connection, touch.id, worker.name, each.came_from, **each.change)
+            changed = ledger_touches.finish(connection, touch.id, worker.name, each.came_from, now, **each.change)
             if not changed and each.came_from is State.SENDING and ended is not State.UNKNOWN:
-                changed = ledger_touches.settle(connection, touch.id, touch.attempt, **each.change)  # the sweep was faster than the reply
+                changed = ledger_touches.settle(connection, touch.id, touch.attempt, now, **each.change)  # the sweep was faster than the reply
             states.append((touch.id, str(ended if changed else State.UNKNOWN)))
             if changed and ended in TOLD:
                 records.append(outcome_record(touch, ended, now))

@@ -31,7 +31,11 @@ ENDED = frozenset({State.SENT, State.FAILED, State.EXPIRED, State.DROPPED, State
 
 @dataclass(frozen=True)
 class Touch:
-    """A row of the ledger. Instants in microseconds UTC; `begun_at` and `window_last_day` are set when handing over begins, `sent_at` when it was taken."""
+    """A row of the ledger.
+
+    Instants in microseconds UTC; `begun_at` and `window_last_day` are set when handing over begins, `sent_at` when it was taken, `ended_at`
+    when it came to its end, whichever that was.
+    """
 
     id: str
     account_id: str
@@ -58,6 +62,7 @@ class Touch:
     attempt: int = 0
     begun_at: int | None = None
     sent_at: int | None = None
+    ended_at: int | None = None
     window_last_day: int | None = None
     reply: str | None = None
     variant: str | None = None

@@ -230,7 +230,7 @@ def test_a_key_is_taken_while_its_touch_lives_and_free_when_it_was_dropped(ledge
         touches.add_touches(connection, [a_touch("t1"), a_touch("t2"), a_touch("t1", ordinal=2)])
         assert [touch.id for touch in touches.touches_of(connection, [AZURE])] == ["t1"]
         touches.claim(connection, ["t1"], "w", NOW, LEASE, 8)
-        touches.finish(connection, "t1", "w", State.CLAIMED, state=State.DROPPED, reason="no_longer_true")
+        touches.finish(connection, "t1", "w", State.CLAIMED, NOW, state=State.DROPPED, reason="no_longer_true")
         touches.add_touches(connection, [a_touch("t2")])
     with ledger.read() as connection:
         assert [(touch.id, touch.state) for touch in touches.touches_of(connection, [AZURE])] == [("t1", "dropped"), ("t2", "pending")]
@@ -280,8 +280,8 @@ def test_a_touch_goes_its_way(ledger: Ledger) -> None:
         assert touches.begin_sending(connection, to_sato, "w", NOW, LEASE, b"letter \xff")
         assert touches.message_of(connection, "t1") == b"letter \xff"
         assert touches.messages_of(connection, ["t1", "t9"]) == {"t1": b"letter \xff"}
-        assert not touches.finish(connection, "t1", "other", State.SENDING, state=State.SENT)
-        assert touches.finish(connection, "t1", "w", State.SENDING, state=State.SENT, sent_at=NOW, window_last_day=20_551)
+        assert not touches.finish(connection, "t1", "other", State.SENDING, NOW, state=State.SENT)
+        assert touches.finish(connection, "t1", "w", State.SENDING, NOW, state=State.SENT, sent_at=NOW, window_last_day=20_551)
         (sent,) = touches.get_touches(connection, ["t1"])
         assert (sent.state, sent.sent_at, sent.window_last_day, sent.address) == ("sent", NOW, 20_551, "sato@aozora.example.jp")
         assert (touches.count_states(connection), touches.count_due(connection, NOW), touches.next_due(connection)) == ({"sent": 1}, 0, None)
@@ -308,10 +308,10 @@ def test_a_reply_that_came_after_the_lease_settles_what_was_unknown(ledger: Ledg
         touches.add_touches(connection, [a_touch()])
         (touch,) = touches.claim(connection, ["t1"], "slow", NOW, LEASE, 8)
         touches.begin_sending(connection, touch, "slow", NOW, LEASE, b"x")
-        assert not touches.settle(connection, "t1", 1, state=State.SENT, sent_at=NOW)
+        assert not touches.settle(connection, "t1", 1, NOW, state=State.SENT, sent_at=NOW)
         touches.release_expired(connection, LEASE + 1)
-        assert not touches.settle(connection, "t1", 2, state=State.SENT, sent_at=NOW)
-        assert [touches.settle(connection, "t1", 1, state=State.SENT, sent_at=NOW) for _ in range(2)] == [True, False]
+        assert not touches.settle(connection, "t1", 2, NOW, state=State.SENT, sent_at=NOW)
+        assert [touches.settle(connection, "t1", 1, NOW, state=State.SENT, sent_at=NOW) for _ in range(2)] == [True, False]
 
 
 def test_what_was_not_handed_over_is_taken_back_by_its_worker_only(ledger: Ledger) -> None:

@@ -161,7 +161,7 @@ def writes_anew_each_time(patch: pytest.MonkeyPatch) -> None:
 def settles_whatever_it_is(patch: pytest.MonkeyPatch) -> None:
     """A late reply or evidence overwrites what has been settled since."""
 
-    def settle(connection: Connection, touch_id: str, _attempt: int, **change: Any) -> bool:
+    def settle(connection: Connection, touch_id: str, _attempt: int, _now: int, **change: Any) -> bool:
         return bool(connection.execute(update(touches).where(touches.c.id == touch_id).values(**change)).rowcount)
 
     patch.setattr(ledger_touches, "settle", settle)

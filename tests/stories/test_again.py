@@ -233,7 +233,7 @@ def test_no_two_touches_share_a_number(story: Story, inbox: Inbox) -> None:
     first = story.touches()[0]
     story.clock.set(at("2026-04-15 09:00"))
     with story.system.ledger.write() as connection:
-        ledger_touches.settle(connection, first.id, first.attempt, state=State.DROPPED, reason="no_longer_true")
+        ledger_touches.settle(connection, first.id, first.attempt, story.clock.now(), state=State.DROPPED, reason="no_longer_true")
     night = story.nightly("2026-04-21 02:00")
     assert night.won == 1
     assert [(touch.state, touch.ordinal) for touch in story.touches()] == [("dropped", 1), ("sent", 2), ("pending", 3)]

@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 
+from engine.pipeline import realtime
 from engine.pipeline.realtime import Reaction, judge_dues, on_event
 from engine.pipeline.system import System
 from engine.records.record import Record
@@ -41,6 +43,28 @@ def with_popup(tell: Tell, changed: Sequence[tuple[str, str]] = (), **written: s
     story = tell(rules=rules, order="pull: [greet]", **written)
     story.given(a_customer())
     return story
+
+
+def test_an_account_that_cannot_be_judged_holds_up_nobody_elses_mail(tell: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    story = tell(rules=REPLY, facts=UNANSWERED, order="push: [hurry]")
+    for account in ("bad", "good"):
+        story.given(a_customer(account))
+        story.happens(a_record("product.applied", account=account, key="k1", at="2026-04-07 10:00"))
+    story.clock.set(at("2026-04-07 11:05"))
+    honest = realtime.judge_one
+
+    def judge_one(system: System, account: str, *args: Any, **named: Any) -> Any:
+        if account == "bad":
+            raise ArithmeticError(account)
+        return honest(system, account, *args, **named)
+
+    monkeypatch.setattr(realtime, "judge_one", judge_one)
+    story.heard("2026-04-07 11:05")
+    story.sweep_and_send()
+    assert [(touch.account_id, touch.state) for touch in story.touches()] == [("good", "sent")]
+    monkeypatch.undo()
+    story.dispatch("2026-04-07 12:06")
+    assert {touch.account_id: touch.state for touch in story.touches()} == {"bad": "sent", "good": "sent"}
 
 
 # --- popups -----------------------------------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def test_a_worker_that_slept_through_its_lease_writes_over_nothing(story: Story,
         ledger_touches.release_expired(connection, now + 61 * SECOND)
         after = ledger_touches.get_touches(connection, [touch.id])
         assert not ledger_touches.begin_sending(connection, touch, "dead", now + 62 * SECOND, now + 99 * SECOND, b"letter")
-        assert not ledger_touches.finish(connection, touch.id, "dead", state, state=State.SENT)
+        assert not ledger_touches.finish(connection, touch.id, "dead", state, story.clock.now(), state=State.SENT)
         assert ledger_touches.get_touches(connection, [touch.id]) == after
 
 

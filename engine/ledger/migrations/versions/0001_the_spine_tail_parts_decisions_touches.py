@@ -216,6 +216,7 @@ def upgrade() -> None:
     sa.Column('reply', sa.Text(), nullable=True),
     sa.Column('begun_at', sa.BigInteger(), nullable=True),
     sa.Column('sent_at', sa.BigInteger(), nullable=True),
+    sa.Column('ended_at', sa.BigInteger(), nullable=True),
     sa.Column('window_last_day', sa.BigInteger(), nullable=True),
     sa.Column('variant', sa.String(length=63), nullable=True),
     sa.Column('place', sa.Text(), nullable=True),
