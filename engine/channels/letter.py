@@ -42,7 +42,7 @@ class Reply:
 
 
 class Unwritable(Exception):
-    """A letter cannot be written: the template lacks a value, or the address is none."""
+    """A letter cannot be written: the template lacks a value, or the address is none. Its text is a detail."""
 
 
 class Transport(Protocol):

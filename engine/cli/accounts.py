@@ -14,7 +14,7 @@ from engine.cli.door import AsJson, At, Door, instant_asked, out, print_json, sh
 from engine.cli.ops import touch_reason_in_words
 from engine.errors import refuse
 from engine.facts.route import COMPLETE
-from engine.messages import Language, say
+from engine.messages import Language, say, say_detail, say_reason
 from engine.pipeline import explain as story
 from engine.pipeline.explain import ConditionSeen, Explanation, FactSeen, RuleSeen
 from engine.pipeline.timeline import Moment
@@ -90,8 +90,7 @@ def _fate(rule: RuleSeen, language: Language) -> str:
     if rule.outcome == "waits":
         return say(language, "explain.waits", events=rule.detail or "")
     if rule.outcome in {"gated", "lost", "withheld"}:
-        sentence = say(language, f"reason.{rule.reason}", detail=rule.detail or "")
-        return f"{sentence} [{rule.detail}]" if rule.detail and rule.outcome == "gated" else sentence
+        return say_reason(language, str(rule.reason), rule.detail)
     near = say(language, "explain.nearest", days=rule.nearest) if rule.nearest else ""
     return f"{say(language, f'explain.{rule.outcome}')} {near}".strip()
 
@@ -168,7 +167,7 @@ def moment_in_words(moment: Moment, language: Language) -> str:
     if moment.state is None:
         return moment.detail
     why = touch_reason_in_words(moment.reason, language) if moment.reason and moment.reason != moment.state else ""
-    told = [say(language, f"state.{moment.state}"), why, moment.detail if moment.detail != moment.reason else ""]
+    told = [say(language, f"state.{moment.state}"), why, say_detail(language, moment.detail) if moment.detail != moment.reason else ""]
     return " · ".join(part for part in told if part)
 
 
@@ -182,7 +181,7 @@ def preview(
         try:
             parts = story.preview(system, rule, account, instant)
         except Unwritable as error:
-            raise refuse("E648", rule, account=account, problem=str(error)) from error
+            raise refuse("E648", rule, account=account, problem=say_detail(door.language(system), str(error))) from error
     if as_json:
         print_json(dict(parts))
         return

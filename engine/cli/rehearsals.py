@@ -9,7 +9,7 @@ from rich.table import Table
 
 from engine.cli.door import FAULTS, AsJson, At, Door, instant_asked, out, parse_instant, print_json, progress
 from engine.errors import refuse
-from engine.messages import Language, say
+from engine.messages import Language, say, say_reason
 from engine.pipeline.backtest import Span
 from engine.pipeline.backtest import backtest as run_backtest
 from engine.pipeline.diff import Compared, compare, workspace_of
@@ -99,7 +99,7 @@ def print_backtest(told: Backtested, language: Language) -> None:
         table.add_column(say(language, f"backtest.{key}"), justify="right" if key in {"touches", "accounts", "gated", "lost"} else "left")
     for rule in told.rules:
         bars = "".join(_bar(rule.weeks.get(week, 0), highest) for week in weeks)
-        reason = say(language, f"reason.{rule.reason}", detail="") if rule.reason else ""
+        reason = say_reason(language, rule.reason) if rule.reason else ""
         numbers = (f"{rule.touches:,}", f"{rule.accounts:,}", bars, f"{rule.gated:,}", f"{rule.lost:,}")
         table.add_row(rule.rule_id, rule.stage, *numbers, reason)
     out.print(table)
@@ -153,11 +153,17 @@ def print_compared(compared: Compared, language: Language, shown_kind: str | Non
     """One line for each kind of change and pair of rules, most frequent first."""
     before, after = (digest[:7] for digest in compared.rule_sets)
     out.print(say(language, "diff.title", before=before, after=after, accounts=f"{compared.accounts:,}"))
-    counts = Counter((change.kind, change.was, change.becomes, change.why) for change in compared.changes)
-    for (kind, was, becomes, why), number in counts.most_common():
-        rules = {"was": " ".join(was) if was else "–", "becomes": " ".join(becomes) if becomes else "–", "why": why or ""}
+    counts = Counter((change.kind, change.was, change.becomes, change.why, change.detail) for change in compared.changes)
+    for (kind, was, becomes, why, detail), number in counts.most_common():
+        rules = {"was": " ".join(was) if was else "–", "becomes": " ".join(becomes) if becomes else "–", "why": _why_gone(why, detail, language)}
         out.print(f"[{COLOURS[kind]}]{kind} {number:>6,}[/]  {escape(say(language, f'diff.{NAMES[kind]}', **rules))}", soft_wrap=True)
     out.print(say(language, "diff.unchanged", number=f"{compared.unchanged:,}"))
     for change in compared.changes:
         if change.kind == shown_kind:
             out.print(f"  {change.account_id}  {change.lane}", highlight=False)
+
+
+def _why_gone(why: str | None, detail: str | None, language: Language) -> str:
+    if why is None:
+        return ""
+    return say(language, "explain.not_matched") if why == "not_matched" else say_reason(language, why, detail)

@@ -10,6 +10,7 @@ from engine.calendar import date_of_day
 from engine.decision.draws import bucket
 from engine.decision.gates import NO_SEAT, TEAM_FULL
 from engine.decision.standing import Candidate, Standing
+from engine.detail import detail
 from engine.rulebook.actions import Lane
 from engine.rulebook.python import Known
 from engine.rulebook.spec import RuleSpec
@@ -64,7 +65,7 @@ class Stock:
         is_new = not any(not each.is_withheld for each in candidate.earlier(standing))
         trial = _trial_size(rule) if rule.stage == "try" and is_new else None
         if trial is not None and self.used.get(trial_place(candidate.rule_id), 0) >= trial:
-            return Allotment(reason="stage", detail=f"try: {trial} accounts")
+            return Allotment(reason="stage", detail=detail("try_full", trial))
         found = self._found(candidate, standing)
         if found.reason is None:
             taken = [found.place] if found.place else []
@@ -81,7 +82,7 @@ class Stock:
             day = self.workspace.zone.day(candidate.due_at)
             calls, place = self.workspace.calls_on(day), call_place(day)
             if calls is not None and self.used.get(place, 0) >= calls:
-                return Allotment(reason=TEAM_FULL, detail=f"{calls} {date_of_day(day).isoformat()}")
+                return Allotment(reason=TEAM_FULL, detail=detail("calls", calls, date_of_day(day).isoformat()))
             return Allotment(place)
         return Allotment()
 
@@ -130,7 +131,7 @@ class Granted:
         lead_to = candidate.rule.do.leads
         if lead_to is not None and lead_to.place is not None:
             return Allotment(reason=NO_SEAT, detail=lead_to.place)
-        return Allotment(reason=TEAM_FULL) if candidate.rule.do.channel == "call" else Allotment(reason="stage", detail="try: given out")
+        return Allotment(reason=TEAM_FULL) if candidate.rule.do.channel == "call" else Allotment(reason="stage", detail=detail("try_given_out"))
 
 
 def rank_of(workspace: Workspace, lane: Lane, account_id: str, columns: Mapping[str, Known]) -> tuple[int | str, ...]:

@@ -15,7 +15,7 @@ from engine.calendar import HOUR
 from engine.channels import done_event
 from engine.channels.letter import Letter, Reply, Transport
 from engine.clock import monotonic_seconds
-from engine.decision.gates import EXPIRED
+from engine.decision.gates import EXPIRED, pause_detail
 from engine.decision.standing import Pause
 from engine.ledger import holds
 from engine.ledger import records as ledger_records
@@ -140,7 +140,7 @@ def _hindered(touch: Touch, letter: Letter, pauses: Sequence[Pause], suppressed:
     named = {("all", ""), ("channel", touch.channel), ("rule", touch.rule), ("account", touch.account_id)}
     held = next((pause for pause in pauses if (pause.scope, pause.name) in named), None)
     if held is not None:
-        return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": held.reason, "due_at": now + BACKOFF}
+        return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": pause_detail(held), "due_at": now + BACKOFF}
     kinds = suppressed.get(letter.address.lower())
     return {"state": State.DROPPED, "reason": max(kinds), "detail": None} if kinds else {}
 
