@@ -17,6 +17,7 @@ from engine.facts.route import COMPLETE
 from engine.messages import Language, say, say_detail, say_reason
 from engine.pipeline import explain as story
 from engine.pipeline.explain import ConditionSeen, Explanation, FactSeen, RuleSeen
+from engine.pipeline.system import System
 from engine.pipeline.timeline import Moment
 from engine.pipeline.timeline import timeline as run_timeline
 from engine.rulebook.python import Known
@@ -182,11 +183,25 @@ def preview(
             parts = story.preview(system, rule, account, instant)
         except Unwritable as error:
             raise refuse("E648", rule, account=account, problem=say_detail(door.language(system), str(error))) from error
-    if as_json:
-        print_json(dict(parts))
+        if as_json:
+            print_json(dict(parts))
+            return
+        language = door.language(system)
+        out.print(f"[dim]{say(language, 'preview.to')}:[/dim] {escape(parts['to'])}   [dim]{escape(parts['template'])}[/dim]")
+        out.print(Panel(escape(parts["text"].strip()), title=escape(parts["subject"]), expand=False))
+        print_whether_it_would_go(system, rule, account, instant, language)
+
+
+def print_whether_it_would_go(system: System, rule_id: str, account: str, instant: int, language: Language) -> None:
+    """One line: whether the account would get this at the instant, and if not the first reason."""
+    rule = next(each for each in story.explain(system, account, instant).rules if each.rule_id == rule_id)
+    at = shown(instant, system.workspace, "%Y-%m-%d %H:%M")
+    if rule.outcome == "won":
+        out.print(say(language, "preview.would", at=at), soft_wrap=True)
         return
-    out.print(f"[dim]To:[/dim] {escape(parts['to'])}   [dim]{escape(parts['template'])}[/dim]")
-    out.print(Panel(escape(parts["text"].strip()), title=escape(parts["subject"]), expand=False))
+    failing = next(iter(_worth_showing(rule)), None) if rule.verdict is not True else None
+    why = [_fate(rule, language), *([condition_in_words(failing, system.workspace, language)] if failing is not None else [])]
+    out.print(say(language, "preview.would_not", at=at, why=" ".join(why)), style="yellow", soft_wrap=True, markup=False)
 
 
 def facts(

@@ -167,7 +167,8 @@ def _say_mended(result: Mended, before: Mapping[str, str], door: Door, *, dry_ru
         return
     for file, text in result.files.items():
         print_difference(before[file], text, file)
-    out.print(say(language, "fix.dry" if dry_run else "fix.done", number=len(result.mends)))
+    key = "fix.none" if not result.mends else "fix.dry" if dry_run else "fix.done"
+    out.print(say(language, key, number=len(result.mends)))
     if result.left:
         out.print(say(language, "fix.left", number=len(result.left)))
         print_faults(result.left, language, door.config.workspace)
