@@ -194,7 +194,8 @@ def preview(
 
 def print_whether_it_would_go(system: System, rule_id: str, account: str, instant: int, language: Language) -> None:
     """One line: whether the account would get this at the instant, and if not the first reason."""
-    rule = next(each for each in story.explain(system, account, instant).rules if each.rule_id == rule_id)
+    told = story.explain(system, account, instant, by_todays_rules=True)
+    rule = next(each for each in told.rules if each.rule_id == rule_id)
     at = shown(instant, system.workspace, "%Y-%m-%d %H:%M")
     if rule.outcome == "won":
         out.print(say(language, "preview.would", at=at), soft_wrap=True)

@@ -19,7 +19,7 @@ LANGUAGES: tuple[Language, ...] = ("ja", "en")
 def catalogue(language: Language) -> Mapping[str, str | Mapping[str, str]]:
     """Key → sentence; a fault code → its `what`, `why` and `fix`."""
     text = (Path(__file__).parent / f"{language}.yaml").read_text(encoding="utf-8")
-    found: Mapping[str, str | Mapping[str, str]] = yaml.safe_load(text)
+    found: Mapping[str, str | Mapping[str, str]] = yaml.load(text, Loader=yaml.CSafeLoader)  # in C: every command waits for it
     return found
 
 

@@ -10,6 +10,7 @@ from engine.facts.fold import fold_records
 from engine.messages import Language, say
 from engine.pipeline.evaluate import needs_of
 from engine.pipeline.explain import ConditionSeen, Explanation, RuleSeen, explain, facts_named
+from engine.pipeline.matched import nightly_rules
 from engine.pipeline.system import System
 from engine.records.lake import read_accounts
 from engine.records.record import Record, bucket_of
@@ -61,7 +62,7 @@ def retell(system: System, rule: str, account: str | None, instant: int) -> Reto
         return _imagined(system, rule, instant)
     workspace = system.workspace
     instant -= instant % MINUTE
-    told = explain(system, account, instant)
+    told = explain(system, account, instant, by_todays_rules=True)
     with system.records([bucket_of(account)], [account]) as records:
         found = read_accounts(records.duck, [account])[account]
     seen = [record for record in found if record.occurred_at <= instant and record.known_at <= instant]
@@ -121,9 +122,8 @@ def _said(workspace: Workspace, rule: str, winners: Sequence[str], why: dict[str
     winner = next((name for name in winners if workspace.rules[name].do.lane == lane), None)
     if winner == rule:
         return {"decides": rule}
-    if winner is not None:
-        return {"decides": winner}
-    return {"not": rule, **{key: f"{{{rule}: {name}}}" for key, name in why.items()}}
+    told = {key: f"{{{rule}: {name}}}" for key, name in why.items()}
+    return {"not": rule, **told} if winner is None else {"decides": winner, **told}
 
 
 def _why(seen: RuleSeen) -> dict[str, str]:
@@ -178,7 +178,8 @@ def _answer(system: System, workspace: Workspace, records: Sequence[Record], ins
 def _judged(system: System, workspace: Workspace, rule: str, records: Sequence[Record], instant: int) -> dict[str, str]:
     """Who wins where no gate but the stage stands in the way."""
     answer = _answer(system, workspace, records, instant)
-    live = [name for name, verdict in answer.rules.items() if verdict is True and workspace.rules[name].stage == "share"]
+    judged = {rule, *nightly_rules(workspace)}
+    live = [name for name, verdict in answer.rules.items() if verdict is True and name in judged and workspace.rules[name].stage == "share"]
     winners = [next(name for name in order if name in live) for order in workspace.order.values() if any(name in live for name in order)]
     if answer.rules[rule] is True and rule not in live:
         return _said(workspace, rule, winners, {"why": "stage"})

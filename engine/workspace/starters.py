@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from engine.errors import refuse
+from engine.errors import BansoError, refuse
 from engine.messages import Language, say
 from engine.rulebook.actions import Lane
 from engine.workspace.edit import append_entry, insert_item, plain_of, remove_key, set_value, source_of, written
 from engine.workspace.editor_schema import modeline
 from engine.workspace.model import MailSource, NoteSource, Workspace
+from engine.workspace.tree import Plain
 
 RULE_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
 OWN_TO_A_RULE = ("was", "try", "reflect", "learned")  # a copy begins anew
@@ -61,10 +62,17 @@ def without_comments(entry: str) -> str:
         for found in re.finditer(r"(^|[ \t]+)#", lines[index]):
             head = lines[index][: found.start()]
             shorter = [*lines[:index], *([head] if head.strip() else []), *lines[index + 1 :]]
-            if plain_of("\n".join(shorter)) == expected:
+            if _plain_or_none("\n".join(shorter)) == expected:
                 lines = shorter
                 break
     return "\n".join(lines)
+
+
+def _plain_or_none(text: str) -> Plain:
+    try:
+        return plain_of(text)
+    except BansoError:
+        return None
 
 
 def new_mail(workspace: Workspace, name: str, language: Language) -> Texts:

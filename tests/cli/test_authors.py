@@ -173,6 +173,17 @@ def test_fix_mends_shows_the_difference_and_says_what_is_left(banso: Banso, spac
     assert "3" in said.out
 
 
+def test_fix_shows_only_the_lines_that_change(banso: Banso, space: Path) -> None:
+    text = (space / "rules/push.yaml").read_text(encoding="utf-8")
+    begin = text.index("  keep-in-touch:")
+    copies = [text[begin:].rstrip().replace("keep-in-touch:", f"copy-{number}:", 1) for number in range(30)]  # the same lines, many times
+    (space / "rules/push.yaml").write_text(
+        text.rstrip() + "\n\n" + "\n\n".join(copies).replace("goal: talked", "goal: talkd", 1) + "\n", encoding="utf-8"
+    )
+    changed = [line for line in banso("fix", "--dry-run").out.splitlines() if re.match(r"[-+] ", line)]
+    assert changed == ["-    goal: talkd", "+    goal: talked"]
+
+
 def test_fix_as_a_rehearsal_writes_nothing(banso: Banso, space: Path) -> None:
     change(space / "rules/push.yaml", "goal: step_forward", "goal: step_foward")
     before = contents(space)
@@ -375,7 +386,9 @@ def test_a_test_begins_from_what_happened_to_an_account(banso: Banso, space: Pat
     ("at", "expected"),
     [
         pytest.param("2026-04-02", {"at": "2026-04-02 02:00", "not": "next-setting", "why": {"next-setting": "stalled_days"}}, id="too early"),
-        pytest.param("2026-03-28", {"at": "2026-03-28 02:00", "decides": "first-login"}, id="another rule goes first"),
+        pytest.param(
+            "2026-03-28", {"at": "2026-03-28 02:00", "decides": "first-login", "why": {"next-setting": "next_step"}}, id="another rule goes first"
+        ),
     ],
 )
 def test_a_test_expects_what_explain_says(banso: Banso, space: Path, data: Path, at: str, expected: dict[str, object]) -> None:
@@ -410,6 +423,21 @@ def test_a_test_of_a_rule_at_stage_plan_expects_that_it_only_counts(banso: Banso
     assert banso("new", "test", "next-setting", "--at", "2026-04-07").code == FINE
     (expected,) = written_test(space, "next-setting")["expect"]
     assert (expected["not"], expected["why"]) == ("next-setting", {"next-setting": "stage"})
+
+
+def test_a_written_test_is_run_by_the_name_of_its_rule(banso: Banso, space: Path) -> None:
+    change(space / "rules/push.yaml", "    title: 同じ工程に", "    stage: plan\n    title: 同じ工程に")
+    at_once = "{trigger: {event: call.absent}, title: 同じ日に, why: {who: 席を外した方, benefit: 選べる}, when: [{mails_7: {at_most: 3}}], "
+    at_once += (
+        "do: {send: mail, from: cs-desk, template: mail/keep-in-touch, lead_to: {support: desk}, urgent: true}, goal: talked, again: {after_days: 7}}"
+    )
+    change(space / "rules/push.yaml", "  keep-in-touch:", f"  at-once: {at_once}\n  keep-in-touch:")
+    assert banso("order", "add", "at-once", "--before", "support-guide").code == FINE
+    assert banso("new", "test", "next-setting", "--at", "2026-04-07").code == FINE
+    (expected,) = written_test(space, "next-setting")["expect"]
+    assert expected["why"] == {"next-setting": "stage"}, "no night judges what waits for a record"
+    told = json.loads(banso("test", "next-setting", "--json").out)
+    assert (told["tests"], told["failed"]) == (1, [])
 
 
 def test_every_written_test_has_the_form_of_a_test(banso: Banso, space: Path) -> None:

@@ -80,6 +80,16 @@ def test_a_gate_is_told_in_the_language_of_its_reader(story: Story, banso: Banso
         assert "not before 2026-04-14" in banso(*words, language="en")[1]
 
 
+@pytest.mark.parametrize("words", [("preview", "welcome-back", AZURE), ("new", "test", "welcome-back", "--from", AZURE)], ids=lambda words: words[0])
+def test_a_rule_may_be_newer_than_the_night_it_is_looked_at_in(story: Story, banso: Banso, words: tuple[str, ...]) -> None:
+    story.nightly("2026-04-07 02:00")
+    assert banso("new", "rule", "welcome-back", "--like", "next-setting")[0] == FINE
+    code, told = banso(*words, "--at", NIGHT)
+    assert code == FINE
+    if words[0] == "preview":
+        assert "届きません: この段階では届かない [plan は数えるだけ]" in told
+
+
 def test_a_letter_to_oneself_without_a_mail_server_says_where_it_is(story: Story, banso: Banso) -> None:
     code, told = banso("send-test", "next-setting", AZURE, "--to", "me@example.jp", "--at", NIGHT)
     [letter] = (story.config.state_folder / "outbox").glob("*.eml")
