@@ -17,6 +17,7 @@ from engine.pipeline.rehearse import Tested, run_tests
 from engine.rehearsal.check import Result
 from engine.rehearsal.play import shared
 from engine.rehearsal.summary import Backtested
+from engine.workspace.model import Workspace
 
 BARS = "▁▂▃▄▅▆▇█"
 COLOURS = {"+": "green", "-": "red", "~": "yellow"}
@@ -136,17 +137,21 @@ def diff(
     with door.system() as system:
         language = door.language(system)
         with progress(language, "diff.running") as bar:
-            becomes = workspace_of(system, second)
-            planned = [
-                rule_id for rule_id, rule in becomes.rules.items() if rule.stage == "plan" and not rule.triggers and rule_id not in (share or ())
-            ]
-            compared = compare(system, workspace_of(system, first), shared(becomes, share or ()), instant_asked(at, system), bar)
+            was, becomes = workspace_of(system, first), workspace_of(system, second)
+            planned = [rule_id for rule_id in only_counted(was, becomes) if rule_id not in (share or ())]
+            compared = compare(system, was, shared(becomes, share or ()), instant_asked(at, system), bar)
     if as_json:
         print_json(compared)
     else:
         print_compared(compared, language, shown_kind)
         if planned:
-            out.print(say(language, "diff.planned", rules=planned[-1]), style="dim")
+            out.print(say(language, "diff.planned", rules=" --share ".join(planned)), style="dim")
+
+
+def only_counted(was: Workspace, becomes: Workspace) -> list[str]:
+    """The rules of a night that are new or changed and still at plan, so that no difference in accounts comes of them."""
+    changed = [rule_id for rule_id, content in becomes.contents.items() if was.contents.get(rule_id) != content]
+    return [rule_id for rule_id in changed if becomes.rules[rule_id].stage == "plan" and not becomes.rules[rule_id].triggers]
 
 
 def print_compared(compared: Compared, language: Language, shown_kind: str | None) -> None:
