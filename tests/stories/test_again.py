@@ -168,7 +168,7 @@ def test_a_gated_rule_leaves_its_place_to_the_next(story: Story) -> None:
     story.pause("rule", "support-guide", since="2026-04-06 18:00")
     story.nightly("2026-04-07 02:00")
     assert story.decisions() == {
-        "support-guide": ("gated", "paused", "rule support-guide: story"),
+        "support-guide": ("gated", "paused", "rule:support-guide:story"),
         "readiness": ("won", None, None),
         "next-setting": ("lost", "lost_to", "readiness"),
     }
