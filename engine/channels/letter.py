@@ -45,7 +45,7 @@ TOO_LATE = Reply("later", "the claim ran out before it was handed over")
 
 
 class Unwritable(Exception):
-    """A letter cannot be written: the template lacks a value, or the address is none."""
+    """A letter cannot be written: the template lacks a value, or the address is none. Its text is a detail."""
 
 
 InTime = Callable[[], bool]  # whether the claim on a letter still holds

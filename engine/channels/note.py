@@ -9,6 +9,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.channels.letter import Delivery, InTime, Letter, Occasion, Reply, Unwritable
 from engine.channels.words import context_of, template_for
+from engine.detail import detail
 from engine.rulebook.actions import AssignTo, SuggestHelp, Task
 from engine.workspace.model import NoteSource, Workspace
 
@@ -30,7 +31,7 @@ class NoteChannel:
         try:
             title, text = (self._environment.from_string(part).render(words) for part in (source.title, source.text))
         except Exception as error:  # a template may raise anything; it fails its own note and no other
-            raise Unwritable(f"{name}: {type(error).__name__}: {error}") from error
+            raise Unwritable(detail("template", name, error)) from error
         link = words["link"]
         url = link.get("url", "") if isinstance(link, Mapping) and rule.do.leads else ""
         return {"template": name, "subject": title, "text": text, "link": url, **self._handover(occasion), **self._assigned(occasion)}
@@ -74,7 +75,7 @@ class HelpChannel(NoteChannel):
     def preview(self, occasion: Occasion) -> Mapping[str, str]:
         action = self.workspace.rules[occasion.touch.rule].do
         if not isinstance(action, SuggestHelp):
-            raise Unwritable(f"{occasion.touch.rule} suggests no help")  # the rule changed its action since
+            raise Unwritable(detail("other_action", occasion.touch.rule))  # the rule changed its action since
         found: str | list[str] = action.articles if isinstance(action.articles, list) else action.articles["else"]
         if isinstance(action.articles, dict):
             found = action.articles.get(str(occasion.answer.columns.get(str(action.articles["by"]))), found)

@@ -14,9 +14,10 @@ from engine.cli.door import AsJson, At, Door, instant_asked, out, print_json, sh
 from engine.cli.ops import touch_reason_in_words
 from engine.errors import refuse
 from engine.facts.route import COMPLETE
-from engine.messages import Language, say
+from engine.messages import Language, say, say_detail, say_reason
 from engine.pipeline import explain as story
 from engine.pipeline.explain import ConditionSeen, Explanation, FactSeen, RuleSeen
+from engine.pipeline.system import System
 from engine.pipeline.timeline import Moment
 from engine.pipeline.timeline import timeline as run_timeline
 from engine.rulebook.python import Known
@@ -90,8 +91,7 @@ def _fate(rule: RuleSeen, language: Language) -> str:
     if rule.outcome == "waits":
         return say(language, "explain.waits", events=rule.detail or "")
     if rule.outcome in {"gated", "lost", "withheld"}:
-        sentence = say(language, f"reason.{rule.reason}", detail=rule.detail or "")
-        return f"{sentence} [{rule.detail}]" if rule.detail and rule.outcome == "gated" else sentence
+        return say_reason(language, str(rule.reason), rule.detail)
     near = say(language, "explain.nearest", days=rule.nearest) if rule.nearest else ""
     return f"{say(language, f'explain.{rule.outcome}')} {near}".strip()
 
@@ -168,7 +168,7 @@ def moment_in_words(moment: Moment, language: Language) -> str:
     if moment.state is None:
         return moment.detail
     why = touch_reason_in_words(moment.reason, language) if moment.reason and moment.reason != moment.state else ""
-    told = [say(language, f"state.{moment.state}"), why, moment.detail if moment.detail != moment.reason else ""]
+    told = [say(language, f"state.{moment.state}"), why, say_detail(language, moment.detail) if moment.detail != moment.reason else ""]
     return " · ".join(part for part in told if part)
 
 
@@ -182,12 +182,27 @@ def preview(
         try:
             parts = story.preview(system, rule, account, instant)
         except Unwritable as error:
-            raise refuse("E648", rule, account=account, problem=str(error)) from error
-    if as_json:
-        print_json(dict(parts))
+            raise refuse("E648", rule, account=account, problem=say_detail(door.language(system), str(error))) from error
+        if as_json:
+            print_json(dict(parts))
+            return
+        language = door.language(system)
+        out.print(f"[dim]{say(language, 'preview.to')}:[/dim] {escape(parts['to'])}   [dim]{escape(parts['template'])}[/dim]")
+        out.print(Panel(escape(parts["text"].strip()), title=escape(parts["subject"]), expand=False))
+        print_whether_it_would_go(system, rule, account, instant, language)
+
+
+def print_whether_it_would_go(system: System, rule_id: str, account: str, instant: int, language: Language) -> None:
+    """One line: whether the account would get this at the instant, and if not the first reason."""
+    told = story.explain(system, account, instant, by_todays_rules=True)
+    rule = next(each for each in told.rules if each.rule_id == rule_id)
+    at = shown(instant, system.workspace, "%Y-%m-%d %H:%M")
+    if rule.outcome == "won":
+        out.print(say(language, "preview.would", at=at), soft_wrap=True)
         return
-    out.print(f"[dim]To:[/dim] {escape(parts['to'])}   [dim]{escape(parts['template'])}[/dim]")
-    out.print(Panel(escape(parts["text"].strip()), title=escape(parts["subject"]), expand=False))
+    failing = next(iter(_worth_showing(rule)), None) if rule.verdict is not True else None
+    why = [_fate(rule, language), *([condition_in_words(failing, system.workspace, language)] if failing is not None else [])]
+    out.print(say(language, "preview.would_not", at=at, why=" ".join(why)), style="yellow", soft_wrap=True, markup=False)
 
 
 def facts(

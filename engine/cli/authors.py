@@ -3,7 +3,7 @@
 import difflib
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -167,12 +167,26 @@ def _say_mended(result: Mended, before: Mapping[str, str], door: Door, *, dry_ru
         return
     for file, text in result.files.items():
         print_difference(before[file], text, file)
-    out.print(say(language, "fix.dry" if dry_run else "fix.done", number=len(result.mends)))
+    key = "fix.none" if not result.mends else "fix.dry" if dry_run else "fix.done"
+    out.print(say(language, key, number=len(result.mends)))
     if result.left:
         out.print(say(language, "fix.left", number=len(result.left)))
         print_faults(result.left, language, door.config.workspace)
 
 
 def print_difference(before: str, after: str, file: str) -> None:
-    for line in difflib.unified_diff(before.splitlines(), after.splitlines(), file, file, n=1, lineterm=""):
+    for line in (f"--- {file}", f"+++ {file}", *_changed_lines(before.splitlines(), after.splitlines())):
         out.print(Text(line, style=COLORS.get(line[:1], "")), soft_wrap=True)
+
+
+def _changed_lines(old: list[str], new: list[str]) -> Iterator[str]:
+    """As `difflib.unified_diff`, which takes lines that stand in many rules for noise and shows them as changed."""
+    for group in difflib.SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(1):
+        first, last = group[0], group[-1]
+        yield f"@@ -{first[1] + 1},{last[2] - first[1]} +{first[3] + 1},{last[4] - first[3]} @@"
+        for kind, begin, end, begin_new, end_new in group:
+            if kind == "equal":
+                yield from (f" {line}" for line in old[begin:end])
+            else:
+                yield from (f"-{line}" for line in old[begin:end])
+                yield from (f"+{line}" for line in new[begin_new:end_new])

@@ -17,7 +17,7 @@ from engine.pipeline.retell import retell
 from engine.rulebook.actions import LANES, Lane
 from engine.workspace.load import load_workspace
 from engine.workspace.model import Workspace
-from engine.workspace.starters import like_rule, new_mail, new_rule
+from engine.workspace.starters import check_name, like_rule, new_mail, new_rule
 
 Name = Annotated[str, typer.Argument(help="Its name: lower-case letters, digits and -.")]
 
@@ -66,17 +66,19 @@ def history_of(
     context: typer.Context,
     rule: Annotated[str, typer.Argument(help="The rule that is to be tested.")],
     account: Annotated[str | None, typer.Option("--from", help="Begin from what happened to this account.", metavar="ACCOUNT")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="The name of its file below rules/tests/; default: the rule's.", metavar="NAME")] = None,
     at: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Begin a test of a rule: what happened to an account, and what banso does then."""
     door: Door = context.obj
-    file = f"rules/tests/{rule}.test.yaml"
+    check_name(name or rule)
+    file = f"rules/tests/{name or rule}.test.yaml"
     with door.system() as system:
         if rule not in system.workspace.rules:
             raise refuse("E684", rule, name=rule, known=tuple(system.workspace.rules))
         if (door.config.workspace / file).exists():
-            raise refuse("E683", file, name=rule, where=file)
+            raise refuse("E683", file, name=name or rule, where=file)
         instant = parse_instant(at, system.workspace) if at else system.clock.now()
         text = retell(system, rule, account, instant).as_test(file, language_of(door))
     _write(door, {file: text}, ("new.test_next", {}), as_json=as_json)

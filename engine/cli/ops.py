@@ -4,15 +4,18 @@ import sys
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from engine.cli.door import FAULTS, AsJson, At, Door, out, parse_instant, print_json, shown
 from engine.decision.standing import Pause
+from engine.detail import parts_of
 from engine.errors import refuse
-from engine.messages import Language, say
+from engine.messages import Language, say, say_detail
 from engine.pipeline import ops as work
 from engine.pipeline.ops import Check, Status
 from engine.touches.delivery import DeliveryReason
+from engine.touches.touch import State
 from engine.workspace.model import Workspace
 
 SCOPES = ("all", "channel", "rule", "account")
@@ -171,4 +174,11 @@ def doctor(
 
 def _print_checks(checks: list[Check], language: Language) -> None:
     for check in checks:
-        out.print(f"{LEVELS[check.level]} {say(language, f'doctor.{check.name}')}  {check.detail}", soft_wrap=True)
+        told = ", ".join(_found_in_words(each, language) for each in check.details)
+        out.print(f"{LEVELS[check.level]} {say(language, f'doctor.{check.name}')}  {escape(told)}", soft_wrap=True)
+
+
+def _found_in_words(found: str, language: Language) -> str:
+    """A detail of the doctor's; of the touches it is a state and their number."""
+    word, values = parts_of(found)
+    return f"{say(language, f'state.{word}')} {values[0]}" if word in set(State) else say_detail(language, found)

@@ -66,7 +66,7 @@ def print_lane(workspace: Workspace, lane: Lane, language: Language) -> None:
     if not names:
         out.print(f"[bold]{lane}[/bold]  {say(language, 'order.empty')}")
         return
-    table = Table(title=say(language, "order.head", lane=lane), title_justify="left")
+    table = Table(title=say(language, "order.head_all" if lane == "internal" else "order.head", lane=lane), title_justify="left")
     for key in ("rank", "rule", "title", "stage", "owner"):
         table.add_column(say(language, f"order.{key}"), justify="right" if key == "rank" else "left")
     for rank, name in enumerate(names, 1):

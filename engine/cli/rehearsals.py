@@ -9,7 +9,7 @@ from rich.table import Table
 
 from engine.cli.door import FAULTS, AsJson, At, Door, instant_asked, out, parse_instant, print_json, progress
 from engine.errors import refuse
-from engine.messages import Language, say
+from engine.messages import Language, say, say_reason
 from engine.pipeline.backtest import Span
 from engine.pipeline.backtest import backtest as run_backtest
 from engine.pipeline.diff import Compared, compare, workspace_of
@@ -17,6 +17,7 @@ from engine.pipeline.rehearse import Tested, run_tests
 from engine.rehearsal.check import Result
 from engine.rehearsal.play import shared
 from engine.rehearsal.summary import Backtested
+from engine.workspace.model import Workspace
 
 BARS = "▁▂▃▄▅▆▇█"
 COLOURS = {"+": "green", "-": "red", "~": "yellow"}
@@ -99,7 +100,7 @@ def print_backtest(told: Backtested, language: Language) -> None:
         table.add_column(say(language, f"backtest.{key}"), justify="right" if key in {"touches", "accounts", "gated", "lost"} else "left")
     for rule in told.rules:
         bars = "".join(_bar(rule.weeks.get(week, 0), highest) for week in weeks)
-        reason = say(language, f"reason.{rule.reason}", detail="") if rule.reason else ""
+        reason = say_reason(language, rule.reason) if rule.reason else ""
         numbers = (f"{rule.touches:,}", f"{rule.accounts:,}", bars, f"{rule.gated:,}", f"{rule.lost:,}")
         table.add_row(rule.rule_id, rule.stage, *numbers, reason)
     out.print(table)
@@ -136,28 +137,38 @@ def diff(
     with door.system() as system:
         language = door.language(system)
         with progress(language, "diff.running") as bar:
-            becomes = workspace_of(system, second)
-            planned = [
-                rule_id for rule_id, rule in becomes.rules.items() if rule.stage == "plan" and not rule.triggers and rule_id not in (share or ())
-            ]
-            compared = compare(system, workspace_of(system, first), shared(becomes, share or ()), instant_asked(at, system), bar)
+            was, becomes = workspace_of(system, first), workspace_of(system, second)
+            planned = [rule_id for rule_id in only_counted(was, becomes) if rule_id not in (share or ())]
+            compared = compare(system, was, shared(becomes, share or ()), instant_asked(at, system), bar)
     if as_json:
         print_json(compared)
     else:
         print_compared(compared, language, shown_kind)
         if planned:
-            out.print(say(language, "diff.planned", rules=planned[-1]), style="dim")
+            out.print(say(language, "diff.planned", rules=" --share ".join(planned)), style="dim")
+
+
+def only_counted(was: Workspace, becomes: Workspace) -> list[str]:
+    """The rules of a night that are new or changed and still at plan, so that no difference in accounts comes of them."""
+    changed = [rule_id for rule_id, content in becomes.contents.items() if was.contents.get(rule_id) != content]
+    return [rule_id for rule_id in changed if becomes.rules[rule_id].stage == "plan" and not becomes.rules[rule_id].triggers]
 
 
 def print_compared(compared: Compared, language: Language, shown_kind: str | None) -> None:
     """One line for each kind of change and pair of rules, most frequent first."""
     before, after = (digest[:7] for digest in compared.rule_sets)
     out.print(say(language, "diff.title", before=before, after=after, accounts=f"{compared.accounts:,}"))
-    counts = Counter((change.kind, change.was, change.becomes, change.why) for change in compared.changes)
-    for (kind, was, becomes, why), number in counts.most_common():
-        rules = {"was": " ".join(was) if was else "–", "becomes": " ".join(becomes) if becomes else "–", "why": why or ""}
+    counts = Counter((change.kind, change.was, change.becomes, change.why, change.detail) for change in compared.changes)
+    for (kind, was, becomes, why, detail), number in counts.most_common():
+        rules = {"was": " ".join(was) if was else "–", "becomes": " ".join(becomes) if becomes else "–", "why": _why_gone(why, detail, language)}
         out.print(f"[{COLOURS[kind]}]{kind} {number:>6,}[/]  {escape(say(language, f'diff.{NAMES[kind]}', **rules))}", soft_wrap=True)
     out.print(say(language, "diff.unchanged", number=f"{compared.unchanged:,}"))
     for change in compared.changes:
         if change.kind == shown_kind:
             out.print(f"  {change.account_id}  {change.lane}", highlight=False)
+
+
+def _why_gone(why: str | None, detail: str | None, language: Language) -> str:
+    if why is None:
+        return ""
+    return say(language, "explain.not_matched") if why == "not_matched" else say_reason(language, why, detail)

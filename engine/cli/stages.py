@@ -1,13 +1,14 @@
 """For CS designers: stage, which lets a rule climb, and send-test, which sends one letter to oneself."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
-from engine.cli.door import FAULTS, AsJson, At, Door, instant_asked, out, print_json, progress
+from engine.channels.letter import Reply
+from engine.cli.accounts import print_whether_it_would_go
+from engine.cli.door import FAULTS, AsJson, At, Door, instant_asked, out, print_json, progress, shown
 from engine.errors import refuse
 from engine.messages import Language, say
 from engine.pipeline.sendtest import send_test as run_send_test
@@ -33,6 +34,7 @@ def stage(
     to: Annotated[str, typer.Argument(help="plan, try, reflect, share or stopped.", metavar="STAGE")],
     who: Who = NOBODY_NAMED,
     count: Annotated[int | None, typer.Option("--count", help="The number of accounts you confirm for share.")] = None,
+    at: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a rule climb: plan → try → reflect → share. `share` wants a test, a result, an approver and the typed number of accounts."""
@@ -43,8 +45,9 @@ def stage(
         language, wanted = door.language(system), STAGES[STAGES.index(to)]
         rule_of(system, rule)
         _check_who(system, who)
-        found = needs(system, rule, wanted, who)
-        accounts, typed = _confirmed(system, rule, language, count) if wanted == "share" and not unfulfilled(found) else (None, None)
+        found = list(_told(needs(system, rule, wanted, who), language, silent=as_json))
+        ready = wanted == "share" and not unfulfilled(found)
+        accounts, typed = _confirmed(system, rule, instant_asked(at, system), count, language) if ready else (None, None)
         done = not unfulfilled(found) and (wanted != "share" or accounts == typed)
         if done:
             _write(system, rule, wanted)
@@ -53,7 +56,6 @@ def stage(
     if as_json:
         print_json({"rule": rule, "stage": to, "done": done, "accounts": accounts, "needs": found})
     else:
-        _print_needs(found, language)
         key = "stage.done" if done else "stage.refused" if unfulfilled(found) else "stage.other_number"
         out.print(say(language, key, rule=rule, stage=to, accounts=accounts, typed=typed), style="bold", soft_wrap=True)
     if not done:
@@ -67,12 +69,13 @@ def _check_who(system: System, who: str) -> None:
         raise refuse("E715", who, name=who, known=tuple(people))
 
 
-def _confirmed(system: System, rule: str, language: Language, count: int | None) -> tuple[int, int]:
+def _confirmed(system: System, rule: str, instant: int, count: int | None, language: Language) -> tuple[int, int]:
     """The number of accounts, and the one typed by the person who lets the rule loose."""
     with progress(language, "plan.running") as bar:
-        accounts = reach(system, rule, system.clock.now(), bar)
+        accounts = reach(system, rule, instant, bar)
     if count is None:
-        count = typer.prompt(say(language, "stage.confirm", rule=rule, accounts=accounts), type=int)
+        at = shown(instant, system.workspace, "%Y-%m-%d %H:%M")
+        count = typer.prompt(say(language, "stage.confirm", rule=rule, accounts=accounts, at=at), type=int)
     return accounts, count
 
 
@@ -84,10 +87,13 @@ def _write(system: System, rule: str, stage_to: Stage) -> None:
     path.write_text(set_value(text, ("rules", rule, "stage"), stage_to, after=("why", "title")), encoding="utf-8")
 
 
-def _print_needs(found: Sequence[Need], language: Language) -> None:
+def _told(found: Iterator[Need], language: Language, *, silent: bool) -> Iterator[Need]:
+    """Each need, printed as soon as it is known."""
     for need in found:
-        mark = "[green]✓[/green]" if need.fulfilled else "[red]✗[/red]"
-        out.print(f"  {mark} {say(language, f'needed.{need.name}')} [dim]{escape(need.detail)}[/dim]", soft_wrap=True)
+        if not silent:
+            mark = "[green]✓[/green]" if need.fulfilled else "[red]✗[/red]"
+            out.print(f"  {mark} {say(language, f'needed.{need.name}')} [dim]{escape(need.detail)}[/dim]", soft_wrap=True)
+        yield need
 
 
 def send_test(
@@ -101,14 +107,21 @@ def send_test(
     """Send one letter of a rule to yourself, with [TEST] before its subject; no touch is written."""
     door: Door = context.obj
     with door.system() as system:
-        reply = run_send_test(system, rule, account, to, instant_asked(at, system))
-        language = door.language(system)
-    if as_json:
-        print_json(reply)
-        return
-    table = Table(show_header=False)
-    for name in ("kind", "text"):
-        table.add_row(say(language, f"sendtest.{name}"), escape(getattr(reply, name)))
-    out.print(table)
+        instant, language = instant_asked(at, system), door.language(system)
+        reply = run_send_test(system, rule, account, to, instant)
+        if as_json:
+            print_json(reply)
+        else:
+            _print_reply(reply, to, door, language)
+            print_whether_it_would_go(system, rule, account, instant, language)
     if reply.kind != "sent":
         raise typer.Exit(FAULTS)
+
+
+def _print_reply(reply: Reply, to: str, door: Door, language: Language) -> None:
+    """What became of the letter; without a mail server, where it was put."""
+    if reply.kind == "sent" and not door.config.smtp_url:
+        file = door.config.state_folder / "outbox" / reply.text.removeprefix("file ")
+        out.print(say(language, "sendtest.file", file=file), soft_wrap=True, markup=False)
+    else:
+        out.print(say(language, f"sendtest.{reply.kind}", to=to, text=reply.text), soft_wrap=True, markup=False)

@@ -9,6 +9,7 @@ from engine.decision.draws import drawn
 from engine.decision.gates import COMPARED, LOST, RULE_HOLDOUT, findings
 from engine.decision.scarce import Allotter
 from engine.decision.standing import Candidate, Standing
+from engine.detail import detail
 from engine.rulebook.actions import LANES, Lane
 
 Outcome = Literal["won", "withheld", "gated", "lost"]
@@ -17,8 +18,9 @@ Order = Mapping[Lane, Sequence[str]]
 
 @dataclass(frozen=True)
 class Decision:
-    """What became of one rule that matched. `stopped_by` holds every gate that stopped it; `reason` is the first, or who won instead.
+    """What became of one rule that matched. `stopped_by` holds every gate that stopped it; `reason` is the first.
 
+    `detail` is what that gate found, as `engine.detail` writes it; of `lost_to` it is the rule that won instead.
     `withheld`: it won, and is kept back so that sending can be compared with not sending. `place`: the scarce thing it takes.
     """
 
@@ -59,8 +61,8 @@ def _decide_lane(lane: Lane, candidates: Iterator[Candidate], standing: Standing
     for candidate in candidates:
         stopped_by = gates(candidate, standing)
         if stopped_by:
-            reason, detail = next(iter(stopped_by.items()))
-            yield Decision(candidate, lane, "gated", reason, detail, stopped_by)
+            reason, found = next(iter(stopped_by.items()))
+            yield Decision(candidate, lane, "gated", reason, found, stopped_by)
         elif winner is not None:
             yield Decision(candidate, lane, "lost", LOST, winner)
         else:
@@ -75,7 +77,7 @@ def _settled(candidate: Candidate, lane: Lane, standing: Standing, allotter: All
     rule = candidate.rule
     compared = rule.holdout is not None and lane in COMPARED and not rule.do.is_service
     if compared and rule.holdout and drawn(standing.account_id, rule.salt(candidate.rule_id, "rule"), rule.holdout.percent):
-        return Decision(candidate, lane, "withheld", RULE_HOLDOUT, f"{rule.holdout.percent}%")
+        return Decision(candidate, lane, "withheld", RULE_HOLDOUT, detail("percent", rule.holdout.percent))
     given = allotter.allot(candidate, standing)
     if given.reason is not None:
         return Decision(candidate, lane, "gated", given.reason, given.detail, {given.reason: given.detail or ""})

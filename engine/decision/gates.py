@@ -1,10 +1,11 @@
-"""The gates: reasons, in a fixed order, why a rule that matched may still not act. Each returns what it found, or None to let pass."""
+"""The gates: reasons, in a fixed order, why a rule that matched may still not act. Each returns the detail it found, or None to let pass."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from engine.calendar import date_of_day, day_of_text
 from engine.decision.draws import drawn
 from engine.decision.standing import Candidate, Pause, Standing
+from engine.detail import detail
 from engine.rulebook.actions import SendMail
 from engine.rulebook.compile import APPOINTMENT
 
@@ -17,7 +18,7 @@ WEEK = 7
 def paused(candidate: Candidate, standing: Standing) -> str | None:
     do, names = candidate.rule.do, candidate.rule.names(candidate.rule_id)
     found = pause_over([each for each in standing.pauses if each.until > standing.instant], names, do.channel, standing.account_id)
-    return None if found is None else f"{found.scope} {found.name}: {found.reason}".replace(" :", ":")
+    return None if found is None else pause_detail(found)
 
 
 def pause_over(pauses: Sequence[Pause], rule_names: Sequence[str], channel: str, account_id: str) -> Pause | None:
@@ -26,13 +27,17 @@ def pause_over(pauses: Sequence[Pause], rule_names: Sequence[str], channel: str,
     return next((pause for pause in pauses if (pause.scope, "" if pause.scope == "all" else pause.name) in named), None)
 
 
+def pause_detail(pause: Pause) -> str:
+    return detail(pause.scope, *([pause.name] if pause.name else []), pause.reason)
+
+
 def excluded(candidate: Candidate, standing: Standing) -> str | None:
     """For every lane and for people too, save tasks in the CRM."""
     if candidate.rule.do.channel == "crm":
         return None
     if standing.account_id in standing.workspace.excluded_accounts:
-        return "list"
-    return "never" if standing.answer.excluded is True else None
+        return detail("list")
+    return detail("never") if standing.answer.excluded is True else None
 
 
 def opted_out(candidate: Candidate, standing: Standing) -> str | None:
@@ -42,7 +47,7 @@ def opted_out(candidate: Candidate, standing: Standing) -> str | None:
 def bounced(candidate: Candidate, standing: Standing) -> str | None:
     """A main contact without any address cannot be reached either."""
     if candidate.rule.do.channel in ADDRESSED and (standing.recipient is None or standing.recipient.address is None):
-        return "no address"
+        return detail("no_address")
     return _suppressed(candidate, standing, "bounced")
 
 
@@ -50,7 +55,7 @@ def _suppressed(candidate: Candidate, standing: Standing, kind: str) -> str | No
     address = standing.recipient.address if standing.recipient else None
     if candidate.rule.do.channel not in ADDRESSED or address is None:
         return None
-    return kind if kind in standing.suppressed.get(address.lower(), frozenset()) else None
+    return detail(kind) if kind in standing.suppressed.get(address.lower(), frozenset()) else None
 
 
 def holdout(candidate: Candidate, standing: Standing) -> str | None:
@@ -58,23 +63,23 @@ def holdout(candidate: Candidate, standing: Standing) -> str | None:
     spec = standing.workspace.settings.holdout
     if spec is None or candidate.rule.do.lane not in COMPARED or candidate.rule.do.is_service:
         return None
-    return f"{spec.percent}%" if drawn(standing.account_id, "holdout", spec.percent) else None
+    return detail("percent", spec.percent) if drawn(standing.account_id, "holdout", spec.percent) else None
 
 
 def stage(candidate: Candidate, standing: Standing) -> str | None:
     """Only `share` reaches everyone, and only as approved; `try` reaches whom it says, until its last day."""
     rule = candidate.rule
     if rule.stage == "share":
-        return "not approved" if candidate.rule_id in standing.unapproved else None
+        return detail("not_approved") if candidate.rule_id in standing.unapproved else None
     if rule.stage != "try" or rule.try_ is None:
-        return rule.stage
+        return detail(rule.stage)
     trial = rule.try_
     if trial.until is not None and standing.today > day_of_text(trial.until):
-        return f"try until {trial.until}"
+        return detail("try_until", trial.until)
     if trial.accounts_of is not None and standing.answer.columns.get(standing.workspace.settings.accounts_of or "") != trial.accounts_of:
-        return f"try: accounts of {trial.accounts_of}"
+        return detail("try_accounts_of", trial.accounts_of)
     if trial.of is not None and standing.answer.columns.get(f"segment.{trial.of}") is not True:
-        return f"try: segment {trial.of}"
+        return detail("try_segment", trial.of)
     return None
 
 
@@ -82,12 +87,12 @@ def again(candidate: Candidate, standing: Standing) -> str | None:
     """At most so often for one value of `per`, and not before so many days after the last; a live touch counts like a sent one."""
     earlier = candidate.same_key(standing)
     if len(earlier) >= candidate.rule.again.at_most:
-        return f"at_most {candidate.rule.again.at_most}"
+        return detail("at_most", candidate.rule.again.at_most)
     after = candidate.rule.again.after_days
     if earlier and after is not None:
         newest = max(each.day for each in earlier)
         if standing.today - newest < after:
-            return f"after {date_of_day(newest + after).isoformat()}"
+            return detail("after", date_of_day(newest + after).isoformat())
     return None
 
 
@@ -96,7 +101,7 @@ def appointment_ahead(candidate: Candidate, standing: Standing) -> str | None:
     do = candidate.rule.do
     if do.lane not in {"human", "push"} or do.channel == "crm" or (isinstance(do, SendMail) and do.reminder):
         return None
-    return "appointment" if standing.answer.columns.get(APPOINTMENT) is True else None
+    return detail("appointment") if standing.answer.columns.get(APPOINTMENT) is True else None
 
 
 def window_open(candidate: Candidate, standing: Standing) -> str | None:
@@ -107,10 +112,10 @@ def window_open(candidate: Candidate, standing: Standing) -> str | None:
         if each.lane != "push" or each.goal != candidate.rule.goal:
             continue
         if each.begun_at is None or each.window_last_day is None:
-            return f"under way: {each.rule}"
+            return detail("under_way", each.rule)
         reached = standing.when(f"goal.{each.goal}")
         if standing.today <= each.window_last_day and (reached is None or reached < each.begun_at):
-            return f"until {date_of_day(each.window_last_day).isoformat()}"
+            return detail("until", date_of_day(each.window_last_day).isoformat())
     return None
 
 
@@ -122,9 +127,9 @@ def cap(candidate: Candidate, standing: Standing) -> str | None:
         return None
     today = standing.workspace.zone.day(candidate.due_at)
     days = [each.day for each in standing.active if each.channel == do.channel]
-    for limit, span, words in ((channel.caps.per_day, 1, "per_day"), (channel.caps.per_7_days, WEEK, "per_7_days")):
+    for limit, span, word in ((channel.caps.per_day, 1, "per_day"), (channel.caps.per_7_days, WEEK, "per_7_days")):
         if limit is not None and sum(abs(today - day) < span for day in days) >= limit:
-            return f"{words} {limit}"
+            return detail(word, limit)
     return None
 
 
@@ -139,19 +144,18 @@ def load(candidate: Candidate, standing: Standing) -> str | None:
     under_way = [each for each in standing.active if (not each.is_sent and each.day > recent) or standing.is_open(each)]
     waiting = sum(settings.channels[each.channel].load for each in under_way)
     total = felt + waiting + standing.taken_on + own
-    return f"{total} > {limit.points}" if total > limit.points else None
+    return detail("points", total, limit.points) if total > limit.points else None
 
 
 def human_hold(candidate: Candidate, standing: Standing) -> str | None:
     """While a person is at it, nothing else happens in the lanes that the task holds."""
     lane = candidate.rule.do.lane
-    if lane in standing.holding:
-        return standing.holding[lane]
-    return next((each.rule for each in standing.active if lane in each.hold and standing.is_open(each)), None)
+    held_by = standing.holding.get(lane) or next((each.rule for each in standing.active if lane in each.hold and standing.is_open(each)), None)
+    return detail("held_by", held_by) if held_by is not None else None
 
 
 def past_deadline(candidate: Candidate, standing: Standing) -> str | None:
-    return "not sendable in time" if candidate.due_at > candidate.deadline else None
+    return detail("too_late") if candidate.due_at > candidate.deadline else None
 
 
 GATES: Mapping[str, Gate] = {
@@ -178,13 +182,13 @@ REASONS = (*GATES, NO_SEAT, TEAM_FULL, LOST, RULE_HOLDOUT, NO_LONGER_TRUE, EXPIR
 def first_finding(candidate: Candidate, standing: Standing) -> dict[str, str]:
     """The first gate that stops the candidate, for rehearsals of many nights, where nobody reads the others."""
     for name, gate in GATES.items():
-        detail = gate(candidate, standing)
-        if detail is not None:
-            return {name: detail}
+        found = gate(candidate, standing)
+        if found is not None:
+            return {name: found}
     return {}
 
 
 def findings(candidate: Candidate, standing: Standing) -> dict[str, str]:
     """Every gate that stops the candidate, in order; the first is the reason."""
     found = {name: gate(candidate, standing) for name, gate in GATES.items()}
-    return {name: detail for name, detail in found.items() if detail is not None}
+    return {name: each for name, each in found.items() if each is not None}

@@ -6,6 +6,7 @@ from typing import Literal
 from engine.decision.candidates import candidate_of, per_value
 from engine.decision.gates import EXPIRED, NO_LONGER_TRUE, findings
 from engine.decision.standing import Candidate, Standing
+from engine.detail import detail
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def recheck(planned: Planned, standing: Standing, now: int) -> Ruling:
     # A period such as the month is the one it was decided in; a fact must still say what the touch was counted under.
     counted = per_value(standing.workspace, rule.again.per, standing.answer.columns, standing.workspace.zone.day(planned.decided_at))
     if counted != planned.per_value:
-        return Ruling("drop", planned.deadline, NO_LONGER_TRUE, f"{rule.again.per} was {planned.per_value}")
+        return Ruling("drop", planned.deadline, NO_LONGER_TRUE, detail("was", rule.again.per, planned.per_value))
     return _in_time(replace(fresh, per_value=planned.per_value, deadline=min(planned.deadline, fresh.deadline)), standing, now)
 
 
@@ -55,6 +56,6 @@ def _in_time(candidate: Candidate, standing: Standing, now: int) -> Ruling:
     if "paused" in stopped_by:
         return Ruling("hold", deadline, "paused", stopped_by["paused"])
     if stopped_by:
-        reason, detail = next(iter(stopped_by.items()))
-        return Ruling("drop", deadline, reason, detail)
+        reason, found = next(iter(stopped_by.items()))
+        return Ruling("drop", deadline, reason, found)
     return Ruling("go", deadline)

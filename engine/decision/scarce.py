@@ -10,6 +10,7 @@ from engine.calendar import date_of_day
 from engine.decision.draws import bucket
 from engine.decision.gates import NO_SEAT, TEAM_FULL
 from engine.decision.standing import Candidate, Standing
+from engine.detail import detail
 from engine.rulebook.actions import Lane
 from engine.rulebook.python import Known
 from engine.rulebook.spec import RuleSpec
@@ -74,7 +75,7 @@ class Stock:
         trial = trial_size(rule) if rule.stage == "try" and not has_reached(candidate, standing) else None
         drawn = self.drawn.get(candidate.rule_id)
         if trial is not None and (self.left_in(candidate.rule_id, rule) <= 0 or (drawn is not None and standing.account_id not in drawn)):
-            return Allotment(reason="stage", detail=f"try: {trial} accounts")
+            return Allotment(reason="stage", detail=detail("try_full", trial))
         found = self._found(candidate, standing)
         if found.reason is None:
             taken = [found.place] if found.place else []
@@ -95,7 +96,7 @@ class Stock:
             day = self.workspace.zone.day(candidate.due_at)
             calls, place = self.workspace.calls_on(day), call_place(day)
             if calls is not None and self.used.get(place, 0) >= calls:
-                return Allotment(reason=TEAM_FULL, detail=f"{calls} {date_of_day(day).isoformat()}")
+                return Allotment(reason=TEAM_FULL, detail=detail("calls", calls, date_of_day(day).isoformat()))
             return Allotment(place)
         return Allotment()
 
@@ -149,7 +150,7 @@ class Granted:
         lead_to = candidate.rule.do.leads
         if lead_to is not None and lead_to.place is not None:
             return Allotment(reason=NO_SEAT, detail=lead_to.place)
-        return Allotment(reason=TEAM_FULL) if candidate.rule.do.channel == "call" else Allotment(reason="stage", detail="try: given out")
+        return Allotment(reason=TEAM_FULL) if candidate.rule.do.channel == "call" else Allotment(reason="stage", detail=detail("try_given_out"))
 
 
 def rank_of(workspace: Workspace, lane: Lane, account_id: str, columns: Mapping[str, Known]) -> tuple[int | str, ...]:

@@ -43,6 +43,10 @@ class Vocabulary(Protocol):
         """The fact's type, or None after reporting an unknown name."""
         ...
 
+    def meant(self, fact: str) -> tuple[str, FactType] | None:
+        """The fact of which an unknown name is surely a slip, with its type."""
+        ...
+
     def has_segment(self, segment: str, path: Path) -> bool: ...
 
     def sources_of(self, fact: str) -> tuple[str, ...]: ...
@@ -72,7 +76,7 @@ def lower_any(raw: Sequence[object], path: Path, names: Vocabulary) -> Truth:
     return Any(tuple(lower(condition, (*path, index), names) for index, condition in enumerate(raw)))
 
 
-def lower(raw: object, path: Path, names: Vocabulary) -> Truth:  # noqa: PLR0911  # one return for each form a condition has
+def lower(raw: object, path: Path, names: Vocabulary) -> Truth:  # one return for each form a condition has
     """One condition in the algebra. Reports what is wrong with it and then stands for something never true."""
     if not isinstance(raw, dict) or len(raw) != 1:
         names.fault("E108", path)
@@ -84,16 +88,24 @@ def lower(raw: object, path: Path, names: Vocabulary) -> Truth:  # noqa: PLR0911
     if name == "segment":
         return TruthRef(f"segment.{wanted}") if names.has_segment(str(wanted), inner) else UNTRUE
     fact_type = names.type_of(name, inner)
-    if fact_type is None:
+    if fact_type is not None:
+        return _lower_comparison(name, fact_type, wanted, inner, names)
+    meant = names.meant(name)
+    if meant is not None:
+        _lower_comparison(meant[0], meant[1], wanted, inner, names)  # what else is wrong with it is told in the same run
+    else:
         _check_form(name, wanted, inner, names)
-        return UNTRUE
+    return UNTRUE
+
+
+def _lower_comparison(fact: str, fact_type: FactType, wanted: object, path: Path, names: Vocabulary) -> Truth:
     if not isinstance(wanted, dict):
-        return _compare(name, fact_type, "includes" if fact_type.kind == "tags" else "is", wanted, inner, names)
+        return _compare(fact, fact_type, "includes" if fact_type.kind == "tags" else "is", wanted, path, names)
     if len(wanted) != 1:
-        names.fault("E109", inner, fact=name)
+        names.fault("E109", path, fact=fact)
         return UNTRUE
     comparison, value = next(iter(wanted.items()))
-    return _compare(name, fact_type, comparison, value, (*inner, comparison), names)
+    return _compare(fact, fact_type, comparison, value, (*path, comparison), names)
 
 
 def _check_form(fact: str, wanted: object, path: Path, names: Vocabulary) -> None:

@@ -8,6 +8,8 @@ from typing import Literal
 
 import yaml
 
+from engine.detail import parts_of
+
 Language = Literal["ja", "en"]
 LISTED, LONGEST = 60, 200  # names in a list, characters of a value
 LANGUAGES: tuple[Language, ...] = ("ja", "en")
@@ -17,7 +19,7 @@ LANGUAGES: tuple[Language, ...] = ("ja", "en")
 def catalogue(language: Language) -> Mapping[str, str | Mapping[str, str]]:
     """Key → sentence; a fault code → its `what`, `why` and `fix`."""
     text = (Path(__file__).parent / f"{language}.yaml").read_text(encoding="utf-8")
-    found: Mapping[str, str | Mapping[str, str]] = yaml.safe_load(text)
+    found: Mapping[str, str | Mapping[str, str]] = yaml.load(text, Loader=yaml.CSafeLoader)  # in C: every command waits for it
     return found
 
 
@@ -26,6 +28,21 @@ def say(language: Language, key: str, **values: object) -> str:
     sentence = catalogue(language)[key]
     assert isinstance(sentence, str), key
     return sentence.format(**values)
+
+
+def say_reason(language: Language, reason: str, detail: str | None = None) -> str:
+    """A reason of the closed list; in brackets what exactly was found, unless the reason's own sentence names it."""
+    sentence = say(language, f"reason.{reason}", detail=detail or "").strip()
+    named = "{detail}" in str(catalogue(language)[f"reason.{reason}"])
+    return sentence if named or not detail else f"{sentence} [{say_detail(language, detail)}]"
+
+
+def say_detail(language: Language, detail: str) -> str:
+    """What was found, as a sentence; a plain value, and a word that the catalogue does not know, as it is."""
+    word, values = parts_of(detail)
+    if f"detail.{word}" not in catalogue(language):
+        return detail
+    return say(language, f"detail.{word}", **dict(zip(("first", "second", "third"), values, strict=False)))
 
 
 class _Values(dict[str, object]):

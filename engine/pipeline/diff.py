@@ -29,13 +29,17 @@ Fate = tuple[str, str]  # the rule that wins, and the template it is written fro
 
 @dataclass(frozen=True)
 class Change:
-    """One account in one lane (of the lane in which all win: one rule). `was` and `becomes` are (rule, template) or None; `why` says what stops the earlier winner now."""
+    """One account in one lane (of the lane in which all win: one rule). `was` and `becomes` are (rule, template) or None.
+
+    `why` and `detail` say what stops the earlier winner now.
+    """
 
     account_id: str
     lane: Lane
     was: Fate | None
     becomes: Fate | None
     why: str | None
+    detail: str | None = None
 
     @property
     def kind(self) -> str:
@@ -72,11 +76,12 @@ def compare(system: System, first: Workspace, second: Workspace, instant: int, p
 
 
 Seat = tuple[str, Lane, str]  # account and lane; and the rule, in the lane where all of them win
-Fates = Mapping[Seat, tuple[Fate | None, Mapping[str, str]]]  # the winner, and for each other rule what stopped it
+Stopped = tuple[str, str | None]  # a reason, or not_matched, and its detail
+Fates = Mapping[Seat, tuple[Fate | None, Mapping[str, Stopped]]]  # the winner, and for each other rule what stopped it
 
 
 def _fates(system: System, asked: Asked) -> Fates:
-    fates: dict[Seat, tuple[Fate | None, Mapping[str, str]]] = {}
+    fates: dict[Seat, tuple[Fate | None, Mapping[str, Stopped]]] = {}
     for matched, decisions in decide_all(system, asked):
         account, columns = matched.account_id, matched.answer.columns
         for seat, group in groupby(decisions, key=lambda each: _seat(account, each)):
@@ -98,16 +103,16 @@ def _template(decision: Decision, account: str, columns: Mapping[str, int | str 
     return variant.template if variant else chosen(choice, columns) if choice is not None else rule.do.channel
 
 
-def _stopped(decision: Decision) -> str:
-    return f"{decision.reason}: {decision.detail}" if decision.detail else str(decision.reason)
+def _stopped(decision: Decision) -> Stopped:
+    return str(decision.reason), decision.detail
 
 
 def _changes(before: Fates, after: Fates) -> Iterator[Change]:
     for seat in sorted({*before, *after}):
         was, becomes = before.get(seat, (None, {}))[0], after.get(seat, (None, {}))
         if was != becomes[0]:
-            why = becomes[1].get(was[0], "not_matched") if was is not None else None
-            yield Change(seat[0], seat[1], was, becomes[0], why)
+            why = becomes[1].get(was[0], ("not_matched", None)) if was is not None else (None, None)
+            yield Change(seat[0], seat[1], was, becomes[0], *why)
 
 
 def workspace_of(system: System, named: str) -> Workspace:

@@ -86,12 +86,12 @@ class Explanation:
     facts: Sequence[FactSeen]
 
 
-def explain(system: System, account: str, instant: int) -> Explanation:
+def explain(system: System, account: str, instant: int, *, by_todays_rules: bool = False) -> Explanation:
     """Every rule for one account at an instant: the first failing condition, the gate, or the winner.
 
-    Where a night decided at that instant its own word is read, by the rules that were in force then.
+    Where a night decided at that instant its own word is read, by the rules that were in force then; unless the rules of today are asked for.
     """
-    stored, rule_set = _stored(system, account, instant)
+    stored, rule_set = ({}, None) if by_todays_rules else _stored(system, account, instant)
     judged, workspace, stale = judge_one(system, account, instant, rules=system.rule_set(rule_set) if rule_set else None)
     must_exist(judged, account)
     evaluator = system.evaluator(workspace)

@@ -10,6 +10,7 @@ from engine.channels.letter import Unwritable
 from engine.channels.mail.message import checked_address
 from engine.decision.gates import EXPIRED
 from engine.decision.standing import Pause
+from engine.detail import detail
 from engine.errors import refuse
 from engine.ledger import holds
 from engine.ledger import records as ledger_records
@@ -159,11 +160,11 @@ def status(system: System) -> Status:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing the doctor looked at: `level` is ok, warn or bad."""
+    """One thing the doctor looked at: `level` is ok, warn or bad; each of `details` is written as in `engine.detail`, or a plain value."""
 
     name: str
     level: str
-    detail: str
+    details: Sequence[str]
 
 
 def doctor(system: System, python: tuple[int, int, int]) -> list[Check]:
@@ -179,18 +180,18 @@ def _check_python(python: tuple[int, int, int]) -> Check:
     floor = SAFE_PYTHON.get(python[:2])
     version = ".".join(str(part) for part in python)
     if floor is not None and python[2] < floor:
-        return Check("python", "warn", f"{version} < {python[0]}.{python[1]}.{floor} (CVE-2024-6923, CVE-2026-1299)")
-    return Check("python", "ok", version)
+        return Check("python", "warn", [detail("old_python", version, f"{python[0]}.{python[1]}.{floor}", "CVE-2024-6923, CVE-2026-1299")])
+    return Check("python", "ok", [version])
 
 
 def _check_store(system: System) -> Check:
     level = "ok" if reachable(system.ledger) else "bad"
-    return Check("ledger", level, system.ledger.engine.url.render_as_string(hide_password=True))
+    return Check("ledger", level, [system.ledger.engine.url.render_as_string(hide_password=True)])
 
 
 def _check_sqlite() -> Check:
     version = sqlite_version()
-    return Check("sqlite", "ok" if version >= SAFE_SQLITE else "bad", ".".join(str(part) for part in version))
+    return Check("sqlite", "ok" if version >= SAFE_SQLITE else "bad", [".".join(str(part) for part in version)])
 
 
 def _check_books(system: System) -> Check:
@@ -199,8 +200,8 @@ def _check_books(system: System) -> Check:
         wrong = ledger_touches.imbalance(connection)
         states = ledger_touches.count_states(connection)
     if wrong:
-        return Check("books", "bad", "; ".join(f"{rule}: {won} decisions, {made} touches" for rule, won, made in wrong))
-    return Check("books", "ok", ", ".join(f"{state} {number}" for state, number in sorted(states.items())) or "empty")
+        return Check("books", "bad", [detail("imbalance", rule, won, made) for rule, won, made in wrong])
+    return Check("books", "ok", [detail(state, number) for state, number in sorted(states.items())])
 
 
 def _check_lake(system: System) -> Check:
@@ -209,11 +210,11 @@ def _check_lake(system: System) -> Check:
         parts = ledger_records.live_parts(connection)
     missing = [part.path for part in parts if not (system.lake / part.path).is_file()]
     if missing:
-        return Check("lake", "bad", f"{len(missing)} files missing: {missing[0]}")
-    return Check("lake", "ok", f"{len(parts)} files, {sum(part.rows for part in parts):,} records")
+        return Check("lake", "bad", [detail("missing", len(missing), missing[0])])
+    return Check("lake", "ok", [detail("files", len(parts), sum(part.rows for part in parts))])
 
 
 def _check_unknown(system: System) -> Check:
     with system.ledger.read() as connection:
         unknown = ledger_touches.count_states(connection).get("unknown", 0)
-    return Check("unknown", "warn" if unknown else "ok", str(unknown))
+    return Check("unknown", "warn" if unknown else "ok", [str(unknown)])

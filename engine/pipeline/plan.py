@@ -17,10 +17,15 @@ from engine.pipeline.system import System
 from engine.rulebook.actions import LANES
 from engine.workspace.model import Workspace
 
+STAGE = "stage"
+
 
 @dataclass(frozen=True)
 class RulePlanned:
-    """One rule of a planned night, in accounts. `unknown`: nobody could tell; `reason`: the most common one for not sending."""
+    """One rule of a planned night, in accounts. `unknown`: nobody could tell; `staged`: those of the gated that the stage alone keeps back.
+
+    `reason`: the most common one for not sending, the stage apart; of `lost_to` with the rule that won.
+    """
 
     lane: str
     rule_id: str
@@ -29,6 +34,7 @@ class RulePlanned:
     matched: int
     unknown: int
     gated: int
+    staged: int
     lost: int
     won: int
     reason: str | None
@@ -111,6 +117,7 @@ def decide_all(system: System, asked: Asked) -> Iterator[tuple[Matched, list[Dec
 
 def _planned(workspace: Workspace, rule_id: str, counted: Counted, tally: _Tally) -> RulePlanned:
     rule = workspace.rules[rule_id]
+    staged = tally.reasons.pop(STAGE, 0)
     reason, number = next(iter(tally.reasons.most_common(1)), (None, 0))
     match, unknown = counted.rules[rule_id]
     if unknown > number:
@@ -123,6 +130,7 @@ def _planned(workspace: Workspace, rule_id: str, counted: Counted, tally: _Tally
         matched=match,
         unknown=unknown,
         gated=tally.outcomes["gated"],
+        staged=staged,
         lost=tally.outcomes["lost"],
         won=tally.outcomes["won"],
         reason=reason,

@@ -11,6 +11,7 @@ from engine.decision.recheck import Planned
 from engine.decision.recheck import recheck as judge_again
 from engine.decision.recipient import NOBODY, main_contact
 from engine.decision.standing import Standing
+from engine.detail import detail
 from engine.facts.fold import Fold, fold_records, parse
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
@@ -97,7 +98,7 @@ def _written(worker: Worker, workspace: Workspace, touch: Touch, judged: Judged,
     """Render the letter; an attempt that was already written once to the same address goes out in the very same bytes."""
     recipient = main_contact(judged.fold) or NOBODY
     if recipient.address is None and touch.channel in ADDRESSED:
-        return Verdict(touch, change={"state": State.DROPPED, "reason": "bounced", "detail": "no address"})
+        return Verdict(touch, change={"state": State.DROPPED, "reason": "bounced", "detail": detail("no_address")})
     occasion = Occasion(touch, judged.answer, judged.fold, recipient, now)
     try:
         letter = worker.channel(workspace, touch.channel).write(occasion)

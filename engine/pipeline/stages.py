@@ -1,6 +1,6 @@
 """stage: what a rule needs to climb from plan to try, reflect and share, and the approval that lets it reach everyone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from engine.errors import refuse
@@ -13,6 +13,7 @@ from engine.pipeline.system import System
 from engine.rehearsal.check import rules_tested
 from engine.rehearsal.play import shared
 from engine.rulebook.spec import RuleSpec, Stage
+from engine.workspace.placeholder import placeholder_files
 
 
 @dataclass(frozen=True)
@@ -24,18 +25,27 @@ class Need:
     detail: str = ""
 
 
-def needs(system: System, rule_id: str, stage: Stage, who: str | None) -> list[Need]:
-    """Everything the stage asks of the rule, fulfilled or not."""
+def needs(system: System, rule_id: str, stage: Stage, who: str | None) -> Iterator[Need]:
+    """Everything the stage asks of the rule, fulfilled or not; what takes its time, the tests of the workspace, comes last."""
     rule = rule_of(system, rule_id)
     if stage == "try":
-        return [Need("try", rule.try_ is not None)]
-    if stage == "reflect":
-        return [Need("reflect", rule.reflect is not None)]
+        yield Need("try", rule.try_ is not None)
+    if stage in {"reflect", "share"}:
+        yield Need("reflect", rule.reflect is not None)
     if stage == "stopped":
-        return [Need("learned", rule.learned is not None)]
-    if stage == "plan":
-        return []
-    return [*_tests(run_tests(system), rule_id), Need("reflect", rule.reflect is not None), *_approver(system, rule, who)]
+        yield Need("learned", rule.learned is not None)
+    if stage in {"try", "share"}:
+        yield _letter(system, rule)
+    if stage == "share":
+        yield from _approver(system, rule, who)
+        yield from _tests(run_tests(system), rule_id)
+
+
+def _letter(system: System, rule: RuleSpec) -> Need:
+    """Every wording that the rule may choose is written."""
+    sources = [system.workspace.templates[name] for name in dict.fromkeys(rule.do.templates()) if name in system.workspace.templates]
+    files = [file for source in sources for file in placeholder_files(source)]
+    return Need("letter", not files, ", ".join(files))
 
 
 def _tests(tested: Tested, rule_id: str) -> list[Need]:
@@ -60,7 +70,7 @@ def rule_of(system: System, rule_id: str) -> RuleSpec:
 
 
 def reach(system: System, rule_id: str, instant: int, progress: Progress) -> int:
-    """How many accounts the rule would touch tonight if it were meant for everyone; a trigger rule reaches nobody at night."""
+    """How many accounts the rule would touch in a night at that instant if it were meant for everyone; a trigger rule reaches nobody at night."""
     if rule_id not in nightly_rules(system.workspace):
         return 0
     planned = plan(system, instant, progress, rules=shared(system.workspace, [rule_id]))
@@ -74,5 +84,5 @@ def approve(system: System, rule_id: str, who: str, accounts: int) -> None:
         approvals.approve(connection, rule_id, content, who, system.clock.now(), accounts)
 
 
-def unfulfilled(found: Sequence[Need]) -> list[Need]:
+def unfulfilled(found: Iterable[Need]) -> list[Need]:
     return [need for need in found if not need.fulfilled]

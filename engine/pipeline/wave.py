@@ -15,7 +15,7 @@ from engine.calendar import HOUR
 from engine.channels import done_event
 from engine.channels.letter import Letter, Reply, Transport
 from engine.decision.draws import BUCKETS, bucket
-from engine.decision.gates import EXPIRED, pause_over
+from engine.decision.gates import EXPIRED, pause_detail, pause_over
 from engine.decision.standing import Pause
 from engine.ledger import holds
 from engine.ledger import records as ledger_records
@@ -154,7 +154,7 @@ def _names(worker: Worker, rule_id: str) -> Sequence[str]:
 def _hindrance(letter: Letter, held: Pause | None, suppressed: Mapping[str, frozenset[str]], now: int) -> Mapping[str, Any]:
     """The change of state that a pause or a wish of the last moment makes; empty if there is none."""
     if held is not None:
-        return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": held.reason, "due_at": now + BACKOFF}
+        return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": pause_detail(held), "due_at": now + BACKOFF}
     kinds = suppressed.get(letter.address.lower())
     return {"state": State.DROPPED, "reason": max(kinds), "detail": None} if kinds else {}
 

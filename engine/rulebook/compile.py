@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from typing import Literal, cast
 
 from engine.facts.algebra import (
@@ -36,6 +37,7 @@ OPENED = ("segment.", f"{HEALTH}.")  # truths that stand for a list of condition
 AUTOMATIC = ("next_step", "stalled_days", "done")
 APPOINTMENT = "appointment.ahead"  # whether the account has an appointment ahead of it
 PER_PERIOD = ("account", "month", "year")
+SURELY = 0.85  # likeness from which an unknown fact is checked as the one that was meant
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,15 @@ class Compiler:
             return None
         self.resolve(fact, path)
         return self.facts[fact].type if fact in self.facts else None
+
+    def meant(self, fact: str) -> tuple[str, FactType] | None:
+        if fact in self.written.facts or fact in self.written.automatic:
+            return None  # known, and itself at fault
+        near = next(iter(get_close_matches(fact, (*self.written.automatic, *self.written.facts), n=1, cutoff=SURELY)), None)
+        if near is None or near in [name for name, _ in self._open]:
+            return None
+        self.resolve(near, ())
+        return (near, self.facts[near].type) if near in self.facts else None
 
     def has_segment(self, segment: str, path: Path) -> bool:
         if segment not in self.written.segments:

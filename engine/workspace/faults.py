@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 
 from engine.errors import Fault, Place
 from engine.rulebook.actions import ACTIONS
+from engine.workspace.slips import FULL_WIDTH_COLON, colon_of
 from engine.workspace.tree import Node, Path, decoded
 
 NUMBERS = {"int_type", "int_parsing", "int_from_float"}
@@ -59,7 +60,7 @@ class Faults:
 
     def at(self, code: str, path: Path, values: Mapping[str, object]) -> None:
         """A fault at a path such as ("rules", "next-setting", "when", 0); adds the nearest known name."""
-        if self._follows(code, path, values):
+        if self._follows(code, path, values) or (code == "E108" and self._text_for_a_condition(path)):
             return
         known = values.get("known") or values.get("values") or values.get("allowed")
         wrong = values.get("name") or values.get("value") or values.get("comparison")
@@ -71,6 +72,18 @@ class Faults:
             path = (*path, str(values["key"]))  # written, with nothing behind it
         of_key = code in AT_KEY and (code != "E201" or path[-1] == wrong)  # `days_until: x` names a fact in its value
         self.add(code, self.place(path, of_key=of_key), **{**values, "near": near, **more})
+
+    def _text_for_a_condition(self, path: Path) -> bool:
+        """`- next_step：complete` is a text to YAML; told as the slip that it is."""
+        node = self._node(path)
+        meant = colon_of(node.value) if node is not None and isinstance(node.value, str) else None
+        if node is None or meant is None:
+            return False
+        code, key, rest = meant
+        place = self.place(path)
+        column = place.column + (str(node.value).index(FULL_WIDTH_COLON) if code == "E102" else 0)
+        self.add(code, Place(place.file, place.line, column), key=key, near=f"{key}: {rest}")
+        return True
 
     def blanks_of(self, template: str) -> Iterator[tuple[str, str, Place]]:
         """(file, fact, place) of what a template cannot do without; a mail is a folder, a note a file."""

@@ -3,12 +3,14 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 
+from engine.errors import Place
 from engine.rulebook.actions import AskPopup, Task
 from engine.rulebook.spec import RuleSpec
 from engine.workspace.check import events_outside_rules
 from engine.workspace.faults import Faults
 from engine.workspace.implied import asked_all, asked_any, is_always_known, known_in, next_steps, rests_on
 from engine.workspace.parts import Parts
+from engine.workspace.placeholder import placeholder_files
 
 LIVE = ("try", "share")
 TECH = ("push", "pull")
@@ -198,6 +200,13 @@ def _one_letter_less(word: str) -> set[str]:
     return {word, *(word[:spot] + word[spot + 1 :] for spot in range(len(word)))}
 
 
+def _not_written_yet(parts: Parts, faults: Faults) -> Iterator[Found]:
+    for source in parts.templates.values():
+        for file in placeholder_files(source):
+            faults.add("W510", Place(file), template=source.name)
+    yield from ()
+
+
 LINTS: Mapping[str, Callable[[Parts, Faults], Iterator[Found]]] = {
     "W206": _blank_that_can_be_missing,
     "W403": _never_true_together,
@@ -211,4 +220,5 @@ LINTS: Mapping[str, Callable[[Parts, Faults], Iterator[Found]]] = {
     "W507": _plain_tech_on_a_logic_step,
     "W508": _steps_left_to_people,
     "W509": _event_like_another,
+    "W510": _not_written_yet,
 }

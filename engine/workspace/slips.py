@@ -13,7 +13,7 @@ from engine.errors import Fault, Place
 FULL_WIDTH_COLON = "："
 FULL_WIDTH_SIGNS = "｛｝［］“”"
 NO_COLON, RAN_ON = "could not find expected ':'", "mapping values are not allowed here"  # what PyYAML says
-CLOSED_UP = re.compile(r"\s*(?:- +)*(?P<key>[A-Za-z_][\w-]*):(?P<rest>[^\s/].*)")
+CLOSED_UP = re.compile(r"\s*(?:- +)*(?P<key>[A-Za-z_][\w-]*):(?P<rest>(?:[^\s/]|\u3000).*)")
 FULL_WIDTH = re.compile(rf"\s*(?:- +)*(?P<key>[A-Za-z_][\w-]*)\s*{FULL_WIDTH_COLON}\s*(?P<rest>.*)")
 
 
@@ -40,8 +40,20 @@ def colon_of(word: str) -> tuple[str, str, str] | None:
     return None
 
 
+def slip_at_key(text: str, place: Place) -> Slip:
+    """The slip of a line whose key at `place` runs into a bracket; it is mended up to there."""
+    head = text[: place.column - 1]
+    found = re.match(rf"(?P<key>[A-Za-z_][\w-]*)\s*(?P<colon>[:{FULL_WIDTH_COLON}])\s*", text[len(head) :])
+    assert found is not None
+    rest = text[len(head) + found.end() :]
+    wide = found["colon"] == FULL_WIDTH_COLON
+    column = place.column + (found.start("colon") if wide else 0)
+    fault = Fault("E102" if wide else "E103", Place(place.file, place.line, column), {"key": found["key"], "near": f"{found['key']}: {rest[:1]}…"})
+    return Slip(fault, place.line, f"{head}{found['key']}: {rest}")
+
+
 def _without_comment(text: str) -> str:
-    return re.sub(r"(^|\s+)#.*", "", text)
+    return re.sub(r"(^|\s+)#.*", "", text).strip()
 
 
 @dataclass(frozen=True)
@@ -74,7 +86,7 @@ class _Complaint:
         if self.error.problem == RAN_ON and not re.search(r":(\s|$)", self.lines[line][: column - 1]):
             before = self._before(line)
         elif self.error.problem == RAN_ON:
-            return self._at("E140", line, column)
+            return self._meant(line) or self._at("E140", line, column)
         text = self.lines[before]
         meant = self._meant(before)
         if meant is not None:
@@ -101,7 +113,9 @@ class _Complaint:
 
     def _stuck(self, line: int, column: int) -> Slip | None:
         """A bracket that follows a colon without a blank, or a full-width colon: `lead_to:{…}`."""
-        text, spot = self.lines[line], column - 2
+        text = self.lines[line]
+        wide = len(text[: max(column - 1, 0)].rstrip()) - 1
+        spot = wide if text[wide : wide + 1] == FULL_WIDTH_COLON else column - 2  # blanks may follow a full-width colon
         code = {":": "E103", FULL_WIDTH_COLON: "E102"}.get(text[spot : spot + 1]) if spot > 0 else None
         key = re.search(r"[A-Za-z_][\w-]*\Z", text[: max(spot, 0)])
         if code is None or key is None:
@@ -109,9 +123,9 @@ class _Complaint:
         fault = Fault(
             code,
             Place(self.file, line, (spot if code == "E102" else key.start()) + 1),
-            {"key": key[0], "near": f"{key[0]}: {text[spot + 1 : spot + 2]}…"},
+            {"key": key[0], "near": f"{key[0]}: {text[spot + 1 :].lstrip()[:1]}…"},
         )
-        return Slip(fault, line, f"{text[:spot]}: {text[spot + 1 :]}")
+        return Slip(fault, line, f"{text[:spot]}: {text[spot + 1 :].lstrip()}")
 
     def _bracket(self, line: int, column: int) -> Slip | None:
         """A bracket or a quote that was opened and not closed: told where it was opened, if that is another line."""

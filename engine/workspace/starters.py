@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from engine.errors import refuse
+from engine.errors import BansoError, refuse
 from engine.messages import Language, say
 from engine.rulebook.actions import Lane
-from engine.workspace.edit import append_entry, insert_item, remove_key, set_value, source_of, written
+from engine.workspace.edit import append_entry, insert_item, plain_of, remove_key, set_value, source_of, written
 from engine.workspace.editor_schema import modeline
 from engine.workspace.model import MailSource, NoteSource, Workspace
+from engine.workspace.tree import Plain
 
 RULE_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
 OWN_TO_A_RULE = ("was", "try", "reflect", "learned")  # a copy begins anew
@@ -38,18 +39,40 @@ def new_rule(workspace: Workspace, name: str, lane: Lane, language: Language) ->
 
 
 def like_rule(workspace: Workspace, name: str, like: str, language: Language) -> Texts:
-    """A copy of a rule with its comments, at stage plan and without its own history. Raises BansoError E684 if there is no such rule."""
+    """A copy of a rule at stage plan, without its own history and its comments, which are about the other. Raises BansoError E684 if there is none."""
     _check_new(workspace, name)
     if like not in workspace.rules:
         raise refuse("E684", like, name=like, known=tuple(workspace.rules))
     file = workspace.places[like].split(":")[0]
-    entry = source_of(workspace.texts[file], ("rules", like))
+    entry = without_comments(source_of(workspace.texts[file], ("rules", like)))
     entry = name + entry[len(like) :]
     for key in OWN_TO_A_RULE:
         entry = remove_key(entry, (name, key))
     entry = set_value(entry, (name, "title"), say(language, "new.like_title", title=workspace.rules[like].title))
     entry = set_value(entry, (name, "stage"), "plan", after=("why", "title"))
+    head, _, body = entry.partition("\n")
+    entry = f"{head}\n  # {say(language, 'new.like_head', like=like)}\n{body}"
     return _placed(workspace, name, workspace.rules[like].do.lane, file, entry)
+
+
+def without_comments(entry: str) -> str:
+    """The entry without whatever a `#` can begin and leave the parsed tree as it is."""
+    expected, lines = plain_of(entry), entry.split("\n")
+    for index in reversed(range(len(lines))):
+        for found in re.finditer(r"(^|[ \t]+)#", lines[index]):
+            head = lines[index][: found.start()]
+            shorter = [*lines[:index], *([head] if head.strip() else []), *lines[index + 1 :]]
+            if _plain_or_none("\n".join(shorter)) == expected:
+                lines = shorter
+                break
+    return "\n".join(lines)
+
+
+def _plain_or_none(text: str) -> Plain:
+    try:
+        return plain_of(text)
+    except BansoError:
+        return None
 
 
 def new_mail(workspace: Workspace, name: str, language: Language) -> Texts:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from engine.errors import Fault, Place
-from engine.workspace.slips import FULL_WIDTH_COLON, Slip, colon_of, slip_of
+from engine.workspace.slips import FULL_WIDTH_COLON, Slip, colon_of, slip_at_key, slip_of
 
 BYTES_MAX = 1_000_000
 DEPTH_MAX = 32
@@ -79,11 +79,11 @@ class Node:
 
 
 class _Refused(Exception):
-    """Reading stopped at a fault."""
+    """Reading stopped at a fault; with a slip it begins again on the mended line."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, slip: Slip | None = None) -> None:
         super().__init__(fault.code)
-        self.fault = fault
+        self.fault, self.slip = fault, slip
 
 
 def decoded(raw: bytes, file: str) -> str | Fault:
@@ -120,7 +120,7 @@ def _read_text(text: str, file: str) -> tuple[Node | None, list[Fault], Slip | N
         try:
             return reader.document(yaml.parse(text, Loader=loader)), reader.faults, None
         except _Refused as refused:
-            return None, [*reader.faults, refused.fault], None
+            return None, [*reader.faults, *([] if refused.slip else [refused.fault])], refused.slip
         except yaml.MarkedYAMLError as error:
             if loader is yaml.SafeLoader:
                 return None, reader.faults, slip_of(error, text, file)
@@ -196,14 +196,24 @@ class _Reader:
             self.faults.append(Fault("E142", self._place(event)))
             return key.strip("\u3000")
         empty = value.value is None and value.items is None and value.entries is None
-        if not empty or (meant := colon_of(key)) is None:
+        if (meant := colon_of(key)) is None:
             return key
         code, key, rest = meant
+        if not empty and rest[:1] in {"[", "{"}:
+            self._run_into(event)
+        if not empty:
+            return str(event.value)
         place = self._place(event)
         column = place.column + (event.value.index(FULL_WIDTH_COLON) if code == "E102" else 0)
         self.faults.append(Fault(code, Place(self.file, place.line, column), {"key": key, "near": f"{key}: {rest}".strip()}))
         value.value = rest[1:-1] if rest[:1] in {'"', "'"} and rest[-1:] == rest[:1] else _typed(rest)
         return key
+
+    def _run_into(self, event: yaml.ScalarEvent) -> None:
+        """`when：[{next_step: complete}]` is one long key to YAML, up to the first colon that counts: the line is read again as it was meant."""
+        line, column = _where(event)
+        slip = slip_at_key(self.lines[line - 1], Place(self.file, line, column))
+        raise _Refused(slip.fault, slip)
 
     def _list(self, events: Iterator[yaml.Event], depth: int) -> Iterator[Node]:
         while not isinstance(event := next(events), yaml.SequenceEndEvent):

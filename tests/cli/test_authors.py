@@ -15,6 +15,7 @@ from engine.cli.app import main
 from engine.rulebook.spec import RuleSpec
 from engine.workspace.edit import plain_of
 from engine.workspace.load import load_workspace
+from engine.workspace.starters import without_comments
 
 ROOT = Path(__file__).parents[2]
 SPACE = ROOT / "tests" / "space"  # the small workspace of the stories
@@ -172,6 +173,17 @@ def test_fix_mends_shows_the_difference_and_says_what_is_left(banso: Banso, spac
     assert "3" in said.out
 
 
+def test_fix_shows_only_the_lines_that_change(banso: Banso, space: Path) -> None:
+    text = (space / "rules/push.yaml").read_text(encoding="utf-8")
+    begin = text.index("  keep-in-touch:")
+    copies = [text[begin:].rstrip().replace("keep-in-touch:", f"copy-{number}:", 1) for number in range(30)]  # the same lines, many times
+    (space / "rules/push.yaml").write_text(
+        text.rstrip() + "\n\n" + "\n\n".join(copies).replace("goal: talked", "goal: talkd", 1) + "\n", encoding="utf-8"
+    )
+    changed = [line for line in banso("fix", "--dry-run").out.splitlines() if re.match(r"[-+] ", line)]
+    assert changed == ["-    goal: talkd", "+    goal: talked"]
+
+
 def test_fix_as_a_rehearsal_writes_nothing(banso: Banso, space: Path) -> None:
     change(space / "rules/push.yaml", "goal: step_forward", "goal: step_foward")
     before = contents(space)
@@ -183,9 +195,11 @@ def test_fix_as_a_rehearsal_writes_nothing(banso: Banso, space: Path) -> None:
     assert (told["mended"][0]["wrong"], told["mended"][0]["right"]) == ("step_foward", "step_forward")
 
 
-def test_fix_of_a_good_workspace_changes_nothing(banso: Banso, space: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--dry-run",)], ids=["fix", "rehearsed"])
+def test_fix_of_a_good_workspace_changes_nothing_and_says_so(banso: Banso, space: Path, options: tuple[str, ...]) -> None:
     before = contents(space)
-    assert banso("fix").code == FINE
+    said = banso("fix", *options)
+    assert (said.code, said.out) == (FINE, "Nothing to mend. Nothing was changed.\n")
     assert contents(space) == before
 
 
@@ -259,10 +273,24 @@ def test_a_copy_of_a_rule_begins_anew(banso: Banso, space: Path) -> None:
     assert copy.title != model.title
 
 
+def test_a_copy_takes_no_comments_along_but_says_where_it_came_from(banso: Banso, space: Path, language: str) -> None:
+    assert banso("new", "rule", "gentle", "--like", "keep-in-touch", language=language).code == FINE
+    text = (space / "rules/push.yaml").read_text(encoding="utf-8")
+    entry = text[text.index("\n  gentle:\n") :]
+    (comment,) = re.findall(r"# .*", entry)
+    assert "keep-in-touch" in comment
+    assert bool(JAPANESE.search(comment)) == (language == "ja")
+
+
+def test_a_sharp_sign_that_begins_no_comment_is_kept() -> None:
+    entry = 'a:  # one\n  title: "第1弾 # 本編"  # two\n  # three\n  text: |\n    # four\n    five # six\n'
+    assert without_comments(entry) == 'a:\n  title: "第1弾 # 本編"\n  text: |\n    # four\n    five # six\n'
+
+
 def test_a_rule_whose_stage_came_from_defaults_is_copied_to_stage_plan(banso: Banso, space: Path) -> None:
     assert banso("new", "rule", "gentle", "--like", "restart-by-will").code == FINE
     text = (space / "rules/push.yaml").read_text(encoding="utf-8")
-    assert text.count("# 条件は facts.yaml の approach の表") == 2
+    assert text.count("# 条件は facts.yaml の approach の表") == 1
     assert load_workspace(space, frozenset(CHANNELS)).rules["gentle"].stage == "plan"
 
 
@@ -358,7 +386,9 @@ def test_a_test_begins_from_what_happened_to_an_account(banso: Banso, space: Pat
     ("at", "expected"),
     [
         pytest.param("2026-04-02", {"at": "2026-04-02 02:00", "not": "next-setting", "why": {"next-setting": "stalled_days"}}, id="too early"),
-        pytest.param("2026-03-28", {"at": "2026-03-28 02:00", "decides": "first-login"}, id="another rule goes first"),
+        pytest.param(
+            "2026-03-28", {"at": "2026-03-28 02:00", "decides": "first-login", "why": {"next-setting": "next_step"}}, id="another rule goes first"
+        ),
     ],
 )
 def test_a_test_expects_what_explain_says(banso: Banso, space: Path, data: Path, at: str, expected: dict[str, object]) -> None:
@@ -395,6 +425,21 @@ def test_a_test_of_a_rule_at_stage_plan_expects_that_it_only_counts(banso: Banso
     assert (expected["not"], expected["why"]) == ("next-setting", {"next-setting": "stage"})
 
 
+def test_a_written_test_is_run_by_the_name_of_its_rule(banso: Banso, space: Path) -> None:
+    change(space / "rules/push.yaml", "    title: 同じ工程に", "    stage: plan\n    title: 同じ工程に")
+    at_once = "{trigger: {event: call.absent}, title: 同じ日に, why: {who: 席を外した方, benefit: 選べる}, when: [{mails_7: {at_most: 3}}], "
+    at_once += (
+        "do: {send: mail, from: cs-desk, template: mail/keep-in-touch, lead_to: {support: desk}, urgent: true}, goal: talked, again: {after_days: 7}}"
+    )
+    change(space / "rules/push.yaml", "  keep-in-touch:", f"  at-once: {at_once}\n  keep-in-touch:")
+    assert banso("order", "add", "at-once", "--before", "support-guide").code == FINE
+    assert banso("new", "test", "next-setting", "--at", "2026-04-07").code == FINE
+    (expected,) = written_test(space, "next-setting")["expect"]
+    assert expected["why"] == {"next-setting": "stage"}, "no night judges what waits for a record"
+    told = json.loads(banso("test", "next-setting", "--json").out)
+    assert (told["tests"], told["failed"]) == (1, [])
+
+
 def test_every_written_test_has_the_form_of_a_test(banso: Banso, space: Path) -> None:
     rules = ("readiness", "restart-by-will", "scheduling")
     for rule in rules:
@@ -403,6 +448,15 @@ def test_every_written_test_has_the_form_of_a_test(banso: Banso, space: Path) ->
     for rule in rules:
         file = plain_of((space / f"rules/tests/{rule}.test.yaml").read_text(encoding="utf-8"))
         assert list(Draft7Validator(schema).iter_errors(file)) == []
+
+
+def test_a_second_test_of_a_rule_gets_a_name_of_its_own(banso: Banso, space: Path) -> None:
+    for name in ((), ("--name", "readiness-late")):
+        assert banso("new", "test", "readiness", "--at", "2026-04-07", *name).code == FINE
+    assert (space / "rules/tests/readiness-late.test.yaml").is_file()
+    assert banso("lint").code == FINE
+    assert banso("new", "test", "readiness", "--at", "2026-04-07", "--name", "readiness-late").refuses("E683")
+    assert banso("new", "test", "readiness", "--at", "2026-04-07", "--name", "../readiness").refuses("E309")
 
 
 def test_a_test_is_not_overwritten(banso: Banso, space: Path) -> None:
@@ -449,6 +503,13 @@ def test_a_rule_that_lint_misses_is_added(banso: Banso, space: Path, options: tu
     assert banso("order", "add", "first-login", *options).code == FINE
     assert order_of(space).index("first-login") == place
     assert banso("lint").code == FINE
+
+
+def test_in_the_internal_lane_nobody_wins(banso: Banso, all_lanes: Path) -> None:
+    assert banso("new", "rule", "note-it", "--lane", "internal").code == FINE
+    assert "上にあるものが勝つ" not in banso("order", "internal", language="ja").out
+    assert "すべて行う" in banso("order", "internal", language="ja").out
+    assert "上にあるものが勝つ" in banso("order", "push", language="ja").out
 
 
 @pytest.mark.parametrize(

@@ -440,4 +440,4 @@ def test_a_night_and_a_morning(url: str, tmp_path: Path, inbox: Inbox) -> None:
         story.nightly("2026-04-08 02:00")
         assert counts == {"sent": 10, "dropped": 1}
         assert (len(inbox.mails), set(inbox.times_taken().values())) == (10, {1})
-        assert story.decisions("c00")["next-setting"] == ("gated", "again", "after 2026-04-14")
+        assert story.decisions("c00")["next-setting"] == ("gated", "again", "after:2026-04-14")

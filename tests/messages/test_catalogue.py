@@ -12,7 +12,8 @@ import typer
 
 from engine.cli.app import app
 from engine.decision.gates import REASONS
-from engine.messages import LANGUAGES, Language, catalogue, say_fault
+from engine.detail import detail, parts_of
+from engine.messages import LANGUAGES, Language, catalogue, say_detail, say_fault, say_reason
 from engine.touches.touch import State
 
 ENGINE = Path(__file__).parents[2] / "engine"
@@ -168,3 +169,46 @@ def test_a_code_without_words_is_still_told() -> None:
 
 def test_a_value_that_the_fault_lacks_reads_as_a_dash() -> None:
     assert say_fault("en", "E602", {})[0] == "No file `–` in the data folder."
+
+
+# --- reasons and details ----------------------------------------------------------------------------------------------
+
+AWKWARD = ("株式会社:青空", "50%", "%3A", "a:b:c", "", "{first}")
+
+
+@pytest.mark.parametrize("values", [(), AWKWARD[:1], AWKWARD[1:3], AWKWARD[3:]])
+def test_a_detail_reads_back_as_it_was_written(values: tuple[str, ...]) -> None:
+    assert parts_of(detail("under_way", *values)) == ("under_way", list(values))
+
+
+def words_written() -> set[str]:
+    """The words of every `detail(…)` in the code that stand there as text."""
+    calls = [node for _, node in constants() if called(node) == "detail" and isinstance(node, ast.Call)]
+    return {str(call.args[0].value) for call in calls if isinstance(call.args[0], ast.Constant)}
+
+
+@pytest.mark.parametrize(
+    "word", sorted({*words_written(), "all", "channel", "rule", "account", "plan", "reflect", "stopped", "opted_out", "bounced"})
+)
+def test_every_detail_has_a_sentence(word: str) -> None:
+    assert f"detail.{word}" in catalogue("en")
+
+
+@pytest.mark.parametrize(
+    ("reason", "found", "told"),
+    [
+        ("again", "after:2026-04-17", "すでに送っていて、次にはまだ早い [次は 2026-04-17 から]"),
+        ("window_open", "under_way:next-setting", "同じ目標の案内がまだ有効期間中 [next-setting がこれから届く]"),
+        ("paused", "rule:write:brake%3A 8 > 3 x 2", "一時停止中 [ルール write、理由は「brake: 8 > 3 x 2」]"),
+        ("lost_to", "next-setting", "別のルールを優先 next-setting"),
+        ("past_deadline", "too_late", "期限までに送れない [送れる時刻が期限より後になる]"),
+        ("cap", None, "チャネルの上限"),
+    ],
+)
+def test_a_reason_is_told_with_what_was_found(reason: str, found: str | None, told: str) -> None:
+    assert say_reason("ja", reason, found) == told
+
+
+@pytest.mark.parametrize("text", ["sqlite:///state/ledger.db", "3.11.9", "under way: next-setting"])
+def test_what_is_no_word_of_the_catalogue_is_told_as_it_is(text: str) -> None:
+    assert say_detail("ja", text) == text

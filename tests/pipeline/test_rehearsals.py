@@ -9,6 +9,7 @@ from random import Random
 import pytest
 
 from engine.channels import CHANNELS as REGISTERED
+from engine.cli.rehearsals import only_counted
 from engine.ledger import decisions as ledger_decisions
 from engine.pipeline.backtest import Span, backtest
 from engine.pipeline.diff import compare, workspace_of
@@ -191,6 +192,15 @@ def test_a_revision_is_what_stood_there_then_whatever_was_looked_at_before(tmp_p
     git("commit", "-m", "two")
     assert set(workspace_of(story.system, "HEAD").rules) == {"cheer", "note"}
     story.close()
+
+
+def test_a_diff_says_which_changed_rules_only_count(story: Story, tmp_path: Path) -> None:
+    was = story.system.workspace
+    text = f"{RULES}  newer: {{stage: plan, when: [{{errors: {{at_least: 1}}}}], {MAIL}, again: {{at_most: 9, after_days: 3}}}}\n"
+    root = a_workspace(tmp_path / "newer", rules=text, order=ORDER.replace("write]", "write, newer]"), settings=SETTINGS, channels=CAPPED)
+    becomes = load_workspace(root, frozenset(REGISTERED))
+    assert becomes.rules["planned"].stage == "plan"
+    assert (only_counted(was, becomes), only_counted(was, was)) == (["newer"], [])
 
 
 def test_share_wants_a_test_a_result_and_another_person(tmp_path: Path) -> None:

@@ -34,9 +34,9 @@ def won_on(story: Story, days: Sequence[str]) -> list[str]:
 def test_a_second_mail_comes_seven_days_after_the_first_and_a_third_never(story: Story, inbox: Inbox) -> None:
     story.given(a_stalled_customer())
     nights(story, "2026-04-07", "2026-04-13")
-    assert story.decisions()["next-setting"] == ("gated", "again", "after 2026-04-14")
+    assert story.decisions()["next-setting"] == ("gated", "again", "after:2026-04-14")
     nights(story, "2026-04-14", "2026-04-21")
-    assert story.decisions()["next-setting"] == ("gated", "again", "at_most 2")
+    assert story.decisions()["next-setting"] == ("gated", "again", "at_most:2")
     assert [(touch.ordinal, touch.per_value) for touch in story.touches()] == [(1, "initial_settings"), (2, "initial_settings")]
     assert len(inbox.mails) == 2
 
@@ -96,7 +96,7 @@ def test_a_date_that_changed_is_asked_about_once_more(story: Story, inbox: Inbox
     """readiness is `per: guidance_start`."""
     story.given(a_stalled_customer(), a_record("hearing.guidance_start", value="2026-04-20", at="2026-03-24 10:00"))
     nights(story, "2026-04-07", "2026-04-10")
-    assert story.decisions()["readiness"] == ("gated", "again", "at_most 1")
+    assert story.decisions()["readiness"] == ("gated", "again", "at_most:1")
     story.given(a_record("hearing.guidance_start", value="2026-04-27", at="2026-04-10 15:00"))
     nights(story, "2026-04-13")
     assert [touch.per_value for touch in story.touches() if touch.rule == "readiness"] == ["2026-04-20", "2026-04-27"]
@@ -115,7 +115,7 @@ def test_no_other_mail_for_the_same_goal_until_the_windows_last_day_is_over(stor
     nights(story, "2026-04-07")
     story.given(errors("2026-04-07", "2026-04-07", "2026-04-07"))  # type: ignore[arg-type]
     nights(story, "2026-04-08", "2026-04-09")
-    assert story.decisions()["support-guide"] == ("gated", "window_open", "until 2026-04-09")
+    assert story.decisions()["support-guide"] == ("gated", "window_open", "until:2026-04-09")
     nights(story, "2026-04-10")
     assert story.decisions()["support-guide"][0] == "won"
 
@@ -125,7 +125,7 @@ def test_while_a_mail_is_still_to_be_sent_there_is_no_other_for_its_goal(story: 
     story.nightly("2026-04-11 02:00")
     story.given(errors("2026-04-11", "2026-04-11", "2026-04-11"))  # type: ignore[arg-type]
     story.nightly("2026-04-12 02:00")
-    assert story.decisions()["support-guide"] == ("gated", "window_open", "under way: next-setting")
+    assert story.decisions()["support-guide"] == ("gated", "window_open", "under_way:next-setting")
 
 
 def test_reaching_the_goal_closes_the_window(story: Story) -> None:
@@ -168,7 +168,7 @@ def test_a_gated_rule_leaves_its_place_to_the_next(story: Story) -> None:
     story.pause("rule", "support-guide", since="2026-04-06 18:00")
     story.nightly("2026-04-07 02:00")
     assert story.decisions() == {
-        "support-guide": ("gated", "paused", "rule support-guide: story"),
+        "support-guide": ("gated", "paused", "rule:support-guide:story"),
         "readiness": ("won", None, None),
         "next-setting": ("lost", "lost_to", "readiness"),
     }
@@ -188,7 +188,7 @@ def test_what_the_receiver_refused_counts_and_is_not_tried_every_night(story: St
     story.given(a_stalled_customer())
     nights(story, *[f"2026-04-{day:02d}" for day in (7, 8, 9, 10, 14, 15, 21)])
     assert [(touch.state, touch.reason, touch.ordinal) for touch in story.touches()] == [("failed", "refused", 1), ("failed", "refused", 2)]
-    assert story.decisions()["next-setting"] == ("gated", "again", "at_most 2")
+    assert story.decisions()["next-setting"] == ("gated", "again", "at_most:2")
 
 
 def test_what_the_receiver_refused_opens_no_window(story: Story, inbox: Inbox) -> None:
@@ -212,7 +212,7 @@ def test_two_nights_that_wait_for_the_same_morning_keep_to_the_cap_of_a_day(stor
     story.nightly("2026-04-11 02:00")
     story.given(a_record("product.setting_error", at=f"2026-04-11 1{hour}:00") for hour in range(3))
     story.nightly("2026-04-12 02:00")
-    assert story.decisions()["support-guide"] == ("gated", "cap", "per_day 1")
+    assert story.decisions()["support-guide"] == ("gated", "cap", "per_day:1")
     story.dispatch("2026-04-13 09:00")
     assert len(inbox.mails) == 1
 

@@ -16,7 +16,7 @@ from tests.story import Story
 
 WRITE = "\n  write: {when: [{next_step: set_up}], do: {send: mail, from: desk, template: mail/plain, lead_to: {setting: next_step}}}\n"
 BRAKE = "brake: {times: 3, at_least: 5}\n"
-PAUSED = ("gated", "paused", "rule write: brake: 8 > 3 x 2")
+PAUSED = ("gated", "paused", "rule:write:brake%3A 8 > 3 x 2")
 
 
 def crowded(tell: Tell, accounts: int, *, rules: str = WRITE, order: str = "push: [write]", settings: str = "") -> Story:

@@ -21,7 +21,7 @@ WRITE = """
 SECOND = "  second: {when: [{next_step: set_up}], do: {send: mail, from: desk, template: mail/other, lead_to: {setting: next_step}}}\n"
 VARIANTS = "variants: [{id: a, percent: 30, template: mail/plain}, {id: b, percent: 70, template: mail/other}]"
 KEPT_BACK, WRITTEN_TO = ["higashi", "kawa", "kita"], ["aki", "fuyu", "haru"]  # by the draw of the rule's first name
-WITHHELD = ("withheld", "rule_holdout", "50%")
+WITHHELD = ("withheld", "rule_holdout", "percent:50")
 
 
 def told(tell: Tell, *, rules: str = WRITE + SECOND, order: str = "push: [write, second]", settings: str = "") -> Story:
@@ -70,9 +70,9 @@ def test_what_was_kept_back_counts_for_again_and_for_nothing_else(tell: Tell) ->
     story = told(tell)
     story.nightly("2026-04-07 02:00")
     story.nightly("2026-04-08 02:00")
-    assert fates(story, "write", KEPT_BACK) == {("gated", "again", "at_most 1")}
+    assert fates(story, "write", KEPT_BACK) == {("gated", "again", "at_most:1")}
     assert fates(story, "second", KEPT_BACK) == {("won", None, None)}
-    assert fates(story, "second", WRITTEN_TO) == {("gated", "window_open", "under way: write")}
+    assert fates(story, "second", WRITTEN_TO) == {("gated", "window_open", "under_way:write")}
 
 
 def test_service_is_never_kept_back(tell: Tell) -> None:
@@ -147,7 +147,7 @@ def test_a_renamed_rule_keeps_its_counts_its_draws_and_its_wordings(tell: Tell) 
     story.change_rules("rules/rules.yaml", "  write: {", "  write-once: {was: [write], ")
     story.change_rules("rules/order.yaml", "write", "write-once")
     story.nightly("2026-04-08 02:00")
-    assert fates(story, "write-once", [*KEPT_BACK, *WRITTEN_TO]) == {("gated", "again", "at_most 1")}
+    assert fates(story, "write-once", [*KEPT_BACK, *WRITTEN_TO]) == {("gated", "again", "at_most:1")}
     story.change_rules("rules/rules.yaml", "when:", "again: {at_most: 2}, when:")
     story.dispatch("2026-04-08 09:00")
     story.nightly("2026-04-13 02:00")

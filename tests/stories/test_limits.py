@@ -44,8 +44,8 @@ def test_saturdays_and_sundays_mails_would_arrive_on_the_same_monday(tell: Tell)
     story.given(a_customer())
     error_then_night(story, "2026-04-11", "2026-04-12", "2026-04-13")
     assert fate(story, "first", "2026-04-11")[0] == "won"
-    assert fate(story, "second", "2026-04-12") == ("gated", "cap", "per_day 1")
-    assert fate(story, "second", "2026-04-13") == ("gated", "cap", "per_day 1")
+    assert fate(story, "second", "2026-04-12") == ("gated", "cap", "per_day:1")
+    assert fate(story, "second", "2026-04-13") == ("gated", "cap", "per_day:1")
     story.dispatch("2026-04-13 09:00")
     story.nightly("2026-04-14 02:00")
     assert fate(story, "second", "2026-04-14")[0] == "won"
@@ -57,9 +57,9 @@ def test_seven_days_are_counted_between_the_days_of_sending(tell: Tell) -> None:
     story.given(a_customer())
     error_then_night(story, "2026-04-11", "2026-04-12", "2026-04-13")
     assert story.dispatch("2026-04-13 09:00") == {"sent": 2}
-    assert fate(story, "third", "2026-04-13") == ("gated", "cap", "per_7_days 2")
+    assert fate(story, "third", "2026-04-13") == ("gated", "cap", "per_7_days:2")
     story.nightly("2026-04-17 02:00")
-    assert fate(story, "third", "2026-04-17") == ("gated", "cap", "per_7_days 2")
+    assert fate(story, "third", "2026-04-17") == ("gated", "cap", "per_7_days:2")
     story.nightly("2026-04-18 02:00")
     assert fate(story, "third", "2026-04-18")[0] == "won"
 
@@ -89,9 +89,9 @@ def test_the_load_is_felt_over_all_channels_and_wears_off(laden: Story) -> None:
     error_then_night(laden, "2026-04-07")
     assert laden.dispatch("2026-04-07 09:00") == {"sent": 1}
     error_then_night(laden, "2026-04-08")
-    assert fate(laden, "second", "2026-04-08") == ("gated", "load", "7 > 6")
+    assert fate(laden, "second", "2026-04-08") == ("gated", "load", "points:7:6")
     laden.nightly("2026-04-09 02:00")
-    assert fate(laden, "second", "2026-04-09") == ("gated", "load", "7 > 6")
+    assert fate(laden, "second", "2026-04-09") == ("gated", "load", "points:7:6")
     laden.nightly("2026-04-10 02:00")
     assert fate(laden, "second", "2026-04-10")[0] == "won"
 
@@ -100,7 +100,7 @@ def test_a_mail_that_waits_is_load_already(tell: Tell) -> None:
     story = tell(rules=MAILS, order=PUSH, channels=LOADS, settings=LIMIT)
     story.given(a_customer(), a_record("call.talked", at="2026-04-09 15:00"), a_record("course.held", at="2026-04-10 15:00"))
     error_then_night(story, "2026-04-11", "2026-04-12")
-    assert fate(story, "second", "2026-04-12") == ("gated", "load", "7 > 6")
+    assert fate(story, "second", "2026-04-12") == ("gated", "load", "points:7:6")
 
 
 def test_a_call_won_in_the_same_night_is_load_already(tell: Tell) -> None:
@@ -119,7 +119,7 @@ def test_a_call_on_the_list_is_load_until_its_outcome(tell: Tell) -> None:
     error_then_night(story, "2026-04-07")
     story.dispatch("2026-04-07 09:00")
     story.nightly("2026-04-08 02:00")
-    assert fate(story, "first", "2026-04-08") == ("gated", "load", "4 > 3")
+    assert fate(story, "first", "2026-04-08") == ("gated", "load", "points:4:3")
     story.given(a_record("call.absent", at="2026-04-08 15:00"))
     story.nightly("2026-04-09 02:00")
     assert fate(story, "first", "2026-04-09")[0] == "won"
@@ -130,7 +130,7 @@ def test_a_mail_of_which_nobody_can_tell_is_load_for_as_long_as_a_sent_one(laden
     with laden.system.ledger.write() as connection:
         ledger_touches.add_touches(connection, [lost])
     error_then_night(laden, "2026-04-07")
-    assert fate(laden, "first", "2026-04-07") == ("gated", "load", "7 > 6")
+    assert fate(laden, "first", "2026-04-07") == ("gated", "load", "points:7:6")
     laden.nightly("2026-04-08 02:00")
     assert fate(laden, "first", "2026-04-08")[0] == "won"
 
@@ -148,7 +148,7 @@ def test_an_urgent_mail_goes_over_caps_load_and_open_windows(tell: Tell) -> None
     assert {rule: state for rule, state, _ in story.states()}["second"] == "sent"
 
 
-@pytest.mark.parametrize(("in_response", "fate_of_second"), [("", ("gated", "cap", "per_day 1")), (", in_response: true", ("won", None, None))])
+@pytest.mark.parametrize(("in_response", "fate_of_second"), [("", ("gated", "cap", "per_day:1")), (", in_response: true", ("won", None, None))])
 def test_a_popup_that_answers_an_error_goes_over_the_cap(tell: Tell, in_response: str, fate_of_second: tuple[str, str | None, str | None]) -> None:
     popup = "{{trigger: {{event: {}}}, when: [{{errors: {{at_least: 0}}}}], do: {{show: popup, template: popup/note, lead_to: {{setting: next_step}}{}}}}}"
     rules = f"\n  greet: {popup.format('product.login', '')}\n  explain: {popup.format('product.error', in_response)}\n"

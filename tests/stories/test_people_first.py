@@ -17,7 +17,7 @@ CHORES = """
   tidy: {when: [{errors: {at_least: 1}}], do: {task: crm, script: crm/note, due_business_days: 3}}
   tell-team: {when: [{errors: {at_least: 1}}], do: {post: zenkai, text: slack/note}}
 """
-HELD = ("gated", "human_hold", "ring-up")
+HELD = ("gated", "human_hold", "held_by:ring-up")
 
 
 @pytest.fixture

@@ -101,9 +101,9 @@ def test_the_teams_day_is_as_long_as_its_shifts_together(tell: Tell) -> None:
     shifts = "date,member,calls\n2026-04-07,sato,2\n2026-04-07,mori,1\n2026-04-09,sato,9\n"
     story = with_calls(tell, rank=", rank: [{errors: low}]", shifts=shifts)
     story.nightly("2026-04-07 02:00")
-    assert fates(story, "ring-up", *sorted(STALLED)) == [("won", None, None)] * 3 + [("gated", "team_full", "3 2026-04-07")]
+    assert fates(story, "ring-up", *sorted(STALLED)) == [("won", None, None)] * 3 + [("gated", "team_full", "calls:3:2026-04-07")]
     story.nightly("2026-04-08 02:00")
-    assert fates(story, "ring-up", "kita") == [("gated", "team_full", "0 2026-04-08")]
+    assert fates(story, "ring-up", "kita") == [("gated", "team_full", "calls:0:2026-04-08")]
     story.nightly("2026-04-09 02:00")
     assert fates(story, "ring-up", "kita") == [("won", None, None)]
 
@@ -120,7 +120,7 @@ def test_saturdays_and_sundays_calls_share_mondays_day(tell: Tell) -> None:
     story.nightly("2026-04-11 02:00")
     story.given(a_customer("sora"), [a_record("product.error", account="sora", at=f"2026-04-11 1{hour}:00") for hour in range(9)])
     story.nightly("2026-04-12 02:00")
-    assert fates(story, "ring-up", "sora", "aki") == [("gated", "team_full", "3 2026-04-13")] * 2
+    assert fates(story, "ring-up", "sora", "aki") == [("gated", "team_full", "calls:3:2026-04-13")] * 2
     story.nightly("2026-04-14 02:00")
     assert fates(story, "ring-up", "sora", "aki") == [("won", None, None)] * 2
 
@@ -146,7 +146,7 @@ def test_a_trial_reaches_so_many_accounts_and_writes_to_the_same_ones_again(tell
     story.nightly("2026-04-10 02:00")
     assert (len(reached), winners(story, "invite", list(STALLED))) == (2, reached)
     others = [account for account in STALLED if account not in reached]
-    assert fates(story, "invite", *others) == [("gated", "stage", "try: 2 accounts")] * 2
+    assert fates(story, "invite", *others) == [("gated", "stage", "try_full:2")] * 2
 
 
 def test_a_sample_is_drawn_by_lot_and_not_by_stall(tell: Tell) -> None:

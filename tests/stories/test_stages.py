@@ -11,7 +11,7 @@ WRITE = "\n  write: {when: [{next_step: set_up}], do: {send: mail, from: desk, t
 SECOND = "  second: {when: [{next_step: set_up}], do: {send: mail, from: desk, template: mail/other, lead_to: {setting: next_step}}}\n"
 PUSH = "push: [write, second]"
 APPROVERS = "approvers: [sato, tanaka]\n"
-UNAPPROVED = ("gated", "stage", "not approved")
+UNAPPROVED = ("gated", "stage", "not_approved")
 
 
 def staged(written: str) -> str:
@@ -72,12 +72,12 @@ def test_a_trial_reaches_the_accounts_of_its_person_until_its_last_day(tell: Tel
         [a_record("crm.owner", account=account, value=owner, at="2026-04-01 10:00") for account, owner in ((AZURE, "tanaka"), ("midori", "sato"))]
     )
     assert fate(story, "2026-04-07")[0] == "won"
-    assert [story.decisions(account)["write"] for account in ("midori", "kita")] == [("gated", "stage", "try: accounts of tanaka")] * 2
+    assert [story.decisions(account)["write"] for account in ("midori", "kita")] == [("gated", "stage", "try_accounts_of:tanaka")] * 2
     story.dispatch("2026-04-07 09:00")
     story.given(a_record("crm.owner", account="midori", value="tanaka", at="2026-04-09 10:00"))
     assert (fate(story, "2026-04-10")[0], story.decisions("midori")["write"][0]) == ("won", "won")
     story.dispatch("2026-04-10 09:00")
-    assert fate(story, "2026-04-14") == ("gated", "stage", "try until 2026-04-10")
+    assert fate(story, "2026-04-14") == ("gated", "stage", "try_until:2026-04-10")
 
 
 def test_a_trial_in_a_segment_reaches_nobody_else(tell: Tell) -> None:
@@ -85,7 +85,7 @@ def test_a_trial_in_a_segment_reaches_nobody_else(tell: Tell) -> None:
     story = tell(rules=staged("stage: try, try: {sample: 9, of: erring}"), order=PUSH, goals=goals)
     story.given(a_customer(AZURE), a_customer("midori"), a_record("product.error", at="2026-04-06 10:00"))
     assert fate(story, "2026-04-07")[0] == "won"
-    assert story.decisions("midori")["write"] == ("gated", "stage", "try: segment erring")
+    assert story.decisions("midori")["write"] == ("gated", "stage", "try_segment:erring")
 
 
 # --- approvals --------------------------------------------------------------------------------------------------------

@@ -175,7 +175,7 @@ def test_explain_of_a_night_whose_mail_expired_still_says_it_was_under_way(story
     story.nightly("2026-04-12 02:00")
     story.dispatch("2026-04-20 09:00")
     assert story.states()[0] == ("next-setting", "expired", "expired")
-    assert seen(story, "2026-04-12 02:00")["support-guide"] == ("gated", "window_open", "under way: next-setting")
+    assert seen(story, "2026-04-12 02:00")["support-guide"] == ("gated", "window_open", "under_way:next-setting")
 
 
 def test_explain_between_nights_says_what_a_night_would_say(story: Story) -> None:

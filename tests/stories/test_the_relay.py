@@ -162,7 +162,7 @@ def test_a_mail_put_off_at_the_final_dot_is_still_under_way(planned: Story, inbo
     planned.dispatch("2026-04-07 18:30")
     planned.given(*(a_record("product.setting_error", at=f"2026-04-07 1{hour}:00") for hour in range(3)))
     planned.nightly("2026-04-08 02:00")
-    assert planned.decisions()["support-guide"] == ("gated", "window_open", "under way: next-setting")
+    assert planned.decisions()["support-guide"] == ("gated", "window_open", "under_way:next-setting")
 
 
 def test_a_touch_of_which_nobody_can_tell_is_settled_by_a_person(planned: Story, inbox: Inbox) -> None:

@@ -32,7 +32,7 @@ def test_the_calendar_moves_the_sending(story: Story, inbox: Inbox, stalled_sinc
     story.given(a_customer(applied=since), a_record("product.login", at=since))
     story.nightly(night)
     if due_at is None:
-        assert story.decisions()["next-setting"] == ("gated", "past_deadline", "not sendable in time")
+        assert story.decisions()["next-setting"] == ("gated", "past_deadline", "too_late")
         assert story.touches() == []
         return
     assert story.touch().due_at == at(due_at)

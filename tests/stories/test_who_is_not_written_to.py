@@ -256,7 +256,7 @@ def test_the_main_contact_is_written_to(story: Story, inbox: Inbox, more: list[o
 def test_a_main_contact_without_an_address_is_gated(story: Story) -> None:
     story.given(a_stalled_customer(), a_contact("sato", email=None, name="佐藤", main=True))
     story.nightly("2026-04-07 02:00")
-    assert story.decisions() == {"next-setting": ("gated", "bounced", "no address")}
+    assert story.decisions() == {"next-setting": ("gated", "bounced", "no_address")}
 
 
 def test_an_address_that_is_none_fails_the_touch_and_not_the_worker(story: Story, inbox: Inbox) -> None:
@@ -265,7 +265,7 @@ def test_an_address_that_is_none_fails_the_touch_and_not_the_worker(story: Story
     story.dispatch("2026-04-07 09:00")
     assert inbox.recipients() == ["tanaka@midori.example.jp"]
     assert story.states()[0][1:] == ("failed", "unwritable")
-    assert story.touch().detail == "not an address: '田中@青空.jp'"
+    assert story.touch().detail == "not_an_address:田中@青空.jp"
 
 
 def test_who_took_over_since_the_night_gets_the_mail(story: Story, inbox: Inbox) -> None:

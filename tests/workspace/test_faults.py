@@ -240,3 +240,25 @@ def test_a_missing_file_is_told_by_its_sections(copy: Path, file: str) -> None:
 
 def test_no_rules_folder_is_one_fault(tmp_path: Path) -> None:
     assert [shown(fault) for fault in faults_of(tmp_path)] == [f"E601 {tmp_path / 'rules'}"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "codes"),
+    [
+        pytest.param("{stalled_day: {at_least: 2日}}", ["E201", "E301"], id="a number with its unit"),
+        pytest.param("{stalled_day: {at_leest: 2}}", ["E107", "E201"], id="a comparison nobody knows"),
+        pytest.param("{next_stap: {is: first_logon}}", ["E201", "E202"], id="a value nobody knows"),
+        pytest.param("{stalled: {at_least: 2日}}", ["E201"], id="a fact that could be any"),
+    ],
+)
+def test_a_misspelt_fact_hides_nothing_else_of_its_condition(copy: Path, wrong: str, codes: list[str]) -> None:
+    make(copy, in_rule("support-guide", "{stalled_days: {at_least: 2}}", wrong))
+    assert sorted(fault.code for fault in faults_of(copy)) == codes
+
+
+def test_a_condition_that_a_full_width_colon_made_a_text_is_told_as_such(copy: Path) -> None:
+    make(
+        copy, in_rule("first-login", "when: [{next_step: first_login}, {stalled_days: {between: [2, 40]}}]", "when:\n      - next_step：first_login")
+    )
+    (fault,) = faults_of(copy)
+    assert (shown(fault), fault.values["near"]) == ("E102 rules/push.yaml:8:18", "next_step: first_login")

@@ -24,6 +24,7 @@ START, NOW = date(2026, 1, 5), datetime(2026, 4, 9, 2, tzinfo=ZoneInfo("Asia/Tok
 COMPANIES = 40
 SOMETHING_TO_SEND = 2
 NEW_RULE = "welcome-back"
+LETTERS = {"text", "html"}  # blocks that are parts of a letter, below the name of their file
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ class Designer:
         """A block begins with its file. A whole file is written; what is said of a rule goes to where the rule stands."""
         file = block.text.splitlines()[0].removeprefix("# ")
         path = self.root / file
+        if block.language in LETTERS:
+            path.write_text(block.text.split("\n", 1)[1], encoding="utf-8")
+            return
         if not path.exists():
             path.write_text(block.text, encoding="utf-8")
             return
@@ -110,7 +114,7 @@ def _keep(root: Path) -> None:
 def _page(designer: Designer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything on the page, in its order."""
     for block in blocks():
-        if block.language == "yaml":
+        if block.language in {"yaml", *LETTERS}:
             designer.writes(block)
             continue
         for line in block.text.splitlines():
@@ -126,7 +130,7 @@ def _asked_for(designer: Designer, arguments: list[str], monkeypatch: pytest.Mon
     monkeypatch.setattr("sys.stdin", io.StringIO("123456\n"))
     code, told = designer.banso(*arguments)
     assert code == 1, told
-    found = re.search(r"今夜 (\d+) 社", told)
+    found = re.search(r"時点で (\d+) 社", told)
     assert found, told
     return found[1]
 
@@ -144,8 +148,9 @@ def test_following_the_page_leads_from_a_copied_rule_to_one_shared_with_everyone
 
 
 def test_the_page_has_a_block_for_every_kind_of_file_it_asks_to_write() -> None:
-    files = [block.text.splitlines()[0] for block in blocks() if block.language == "yaml"]
-    assert set(files) == {"# rules/push.yaml", f"# rules/tests/{NEW_RULE}.test.yaml"}
+    files = {block.text.splitlines()[0] for block in blocks() if block.language != "sh"}
+    letter = {f"# templates/mail/{NEW_RULE}/{part}" for part in ("body.txt", "body.mjml")}
+    assert files == {"# rules/push.yaml", f"# rules/tests/{NEW_RULE}.test.yaml", *letter}
 
 
 def test_the_page_names_every_file_a_designer_edits() -> None:

@@ -105,6 +105,10 @@ def test_keys_are_always_text() -> None:
         pytest.param("a：  # first\n  # more\n\n  b: 1\n", "E102", 1, 2, id="full-width colon before comments"),
         pytest.param("a: {b：1, c: 2}\n", "E102", 1, 6, id="full-width colon inside braces"),
         pytest.param("a: {b:x, c: 2}\n", "E103", 1, 5, id="no space after the colon inside braces"),
+        pytest.param("a：[{b: x}]\n", "E102", 1, 2, id="full-width colon before a bracket"),
+        pytest.param("a：{b: 1, c: 2}\n", "E102", 1, 2, id="full-width colon before a brace with two keys"),
+        pytest.param("a: [{b： {c: 1}}]\n", "E102", 1, 7, id="full-width colon and a blank before a brace"),
+        pytest.param("a:\u3000b\nc: d\n", "E103", 1, 1, id="a full-width space after the colon"),
         pytest.param("a: {b: 1 c: 2}\n", "E137", 1, 11, id="a comma that is missing"),
         pytest.param("a: [{b: 1}, {c: 2]\nd: 1\n", "E137", 1, 18, id="a brace that is not closed inside brackets"),
         pytest.param("a:\n  b: 1\n   c: 2\n", "E139", 3, 4, id="a line that is indented too far"),
@@ -119,6 +123,26 @@ def test_keys_are_always_text() -> None:
 def test_what_is_refused_and_where(text: str, code: str, line: int, column: int) -> None:
     fault = only_fault(text)
     assert (fault.code, fault.place) == (code, Place("rules/x.yaml", line, column))
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("when：[{b: x}]\n", "when: […"),
+        ("why： {who: a, benefit: b}\n", "why: {…"),
+        ("a: [{b： {c: 1}}]\n", "b: {…"),
+        ("a: {b：1, c: 2}\n", "b: 1"),
+        ("goal:\u3000x\nc: d\n", "goal: x"),
+    ],
+)
+def test_a_wrong_colon_is_told_with_what_was_meant(text: str, near: str) -> None:
+    assert only_fault(text).values["near"] == near
+
+
+def test_a_colon_within_a_text_is_text() -> None:
+    tree, faults = read("title: 案内：次の1手\nkey with：x: 1\n")
+    assert faults == []
+    assert tree is not None
 
 
 def test_what_was_clearly_meant_is_mended_so_that_the_rest_is_read() -> None:

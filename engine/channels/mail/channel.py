@@ -15,6 +15,7 @@ from engine.calendar import SECOND
 from engine.channels.letter import Delivery, Letter, Occasion, Unwritable
 from engine.channels.mail.message import assemble, checked_address, clean, encoded, mailbox
 from engine.channels.words import context_of, template_for
+from engine.detail import detail
 from engine.rulebook.actions import SendMail
 from engine.workspace.model import MailSource, Workspace
 
@@ -51,7 +52,7 @@ class MailChannel:
         try:
             subject, text, html = (template.render(words) for template in self._templates(name))
         except Exception as error:  # a template may raise anything; it fails its own letter and no other
-            raise Unwritable(f"{name}: {type(error).__name__}: {error}") from error
+            raise Unwritable(detail("template", name, error)) from error
         return {"template": name, "subject": clean(subject), "text": text, "html": html}
 
     def write(self, occasion: Occasion, mark: str = "") -> Letter:
@@ -59,10 +60,10 @@ class MailChannel:
         parts = self.preview(occasion)
         rule = self.workspace.rules[occasion.touch.rule]
         if not isinstance(rule.do, SendMail):
-            raise Unwritable(f"{occasion.touch.rule} sends no mail")  # the rule changed its action since
+            raise Unwritable(detail("other_action", occasion.touch.rule))  # the rule changed its action since
         sender = self.workspace.settings.senders[rule.do.from_]
         if occasion.recipient.address is None:
-            raise Unwritable("no address")
+            raise Unwritable(detail("no_address"))
         moment = datetime.fromtimestamp(occasion.now // SECOND, UTC).astimezone(ZoneInfo(self.workspace.zone.name))
         refuse = self.workspace.settings.imprint.refuse
         headers = {

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from email.parser import BytesHeaderParser
 
 from engine.channels.letter import Unwritable
+from engine.detail import detail
 
 CRLF = b"\r\n"
 ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+\Z")
@@ -20,7 +21,7 @@ ENCODED_WORD_BYTES = 45  # of UTF-8 in one encoded word; RFC 2047 allows 75 char
 def checked_address(address: str) -> str:
     """The address if it is one plain addr-spec (RFC 5321 4.1.2) and nothing more. Raises Unwritable."""
     if len(address) > 254 or not ADDRESS.match(address):
-        raise Unwritable(f"not an address: {address!r}")
+        raise Unwritable(detail("not_an_address", address))
     return address
 
 
@@ -62,7 +63,7 @@ def assemble(headers: Mapping[str, bytes], text: str, html: str, boundary: str) 
     head = CRLF.join(lines) + CRLF + CRLF
     found = BytesHeaderParser().parsebytes(head).keys()
     if found != list(named):
-        raise Unwritable(f"headers read back as {found}")
+        raise Unwritable(detail("other_headers", ", ".join(found)))
     parts = [_part(b"text/plain", text, mark), _part(b"text/html", html, mark)]
     return head + b"".join(parts) + b"--" + mark + b"--" + CRLF
 
