@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from engine.channels.letter import Letter, Reply, Transport
+from engine.channels.letter import Letter, Reply
 from engine.errors import refuse
 
 COMMAND_SECONDS = 30
@@ -61,7 +61,7 @@ class SmtpTransport:
         try:
             session = self._connected()
             session.rset()
-            code, text = session.mail(letter.sender)
+            code, text = session.mail(letter.sender, [f"ENVID={letter.touch_id}"] if session.has_extn("dsn") else [])  # RFC 3461: a bounce names it
             if code != 250:
                 return _negative(code, text)
             code, text = session.rcpt(letter.address)
@@ -145,11 +145,6 @@ class FolderTransport:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-def open_transport(url: str | None, outbox: Path) -> Transport:
-    """The relay of the URL, or the folder where there is none."""
-    return SmtpTransport(url) if url else FolderTransport(outbox)
 
 
 def _no_room(error: OSError) -> Reply:
