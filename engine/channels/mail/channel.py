@@ -44,6 +44,8 @@ class MailChannel:
         except Exception as error:  # a template may raise anything; it fails its own letter and no other
             problem = f"{wording.name}: {type(error).__name__}: {error}"
             raise Unwritable(problem[:PROBLEM_MAX]) from error
+        if not clean(subject):
+            raise Unwritable(say(self.language, "unwritable.empty", name=f"{wording.name}/subject"))
         if len(subject) > SUBJECT_MAX:
             raise Unwritable(say(self.language, "unwritable.long", name=f"{wording.name}/subject", length=f"{len(subject):,}", limit=SUBJECT_MAX))
         return {"template": wording.name, "subject": clean(subject), "text": text, "html": html}

@@ -52,20 +52,22 @@ class Signer:
         return said + b"\r\n ".join([code[start : start + 72] for start in range(0, len(code), 72)])
 
     def _sign(self, signed: bytes) -> bytes:
-        if hasattr(self.key, "key_size"):
-            from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-            from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.hashes import SHA256
 
-            return self.key.sign(signed, PKCS1v15(), SHA256())
-        return self.key.sign(hashlib.sha256(signed).digest())
+        if isinstance(self.key, Ed25519PrivateKey):
+            return self.key.sign(hashlib.sha256(signed).digest())
+        return self.key.sign(signed, PKCS1v15(), SHA256())
 
     def public(self) -> str:
         """What `p=` must say in the DNS."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-        if hasattr(self.key, "key_size"):
-            return b64encode(self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
-        return b64encode(self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+        if isinstance(self.key, Ed25519PrivateKey):
+            return b64encode(self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+        return b64encode(self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
 
 
 def read_key(pem: bytes) -> Key:

@@ -19,7 +19,7 @@ ADDRESS = re.compile(rf"(?=[^@]{{1,64}}@){ATOM}(?:\.{ATOM})*@{LABEL}(?:\.{LABEL}
 CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 ENCODED_WORD_BYTES = 45  # of UTF-8 in one encoded word; RFC 2047 allows 75 characters in all, and 76 in its line
 LINE, LINE_MAX = 76, 998
-WORD = re.compile(rb"=\?utf-8\?B\?[A-Za-z0-9+/]{4,60}={0,2}\?=(?=[\r ]|\Z)")
+WORD = re.compile(rb"=\?utf-8\?B\?[A-Za-z0-9+/]{2,60}={0,2}\?=(?=[\r ]|\Z)")
 SHOWN = 60  # characters of a wrong value that a reason repeats
 
 
