@@ -10,9 +10,7 @@ FOLDED = re.compile(rb" [!-~][ -~]*\Z")
 ENCODED = re.compile(rb"=\?([A-Za-z0-9-]+)\?([BQbq])\?([!-<>@-~]*=*)\?=\Z")
 ATEXT = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 ADDR = re.compile(rb"%b(?:\.%b)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\Z" % (ATEXT, ATEXT))
-DATE = re.compile(
-    rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d{2}:\d{2}:\d{2} [+-]\d{4}\Z"
-)
+DATE = re.compile(rb"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d{2}:\d{2}:\d{2} [+-]\d{4}\Z")
 MESSAGE_ID = re.compile(rb"<%b(?:\.%b)*@%b(?:\.%b)*>\Z" % (ATEXT, ATEXT, ATEXT, ATEXT))
 TEXT_FIELDS, MAILBOX_FIELDS = ("Subject",), ("From", "To", "Reply-To")
 

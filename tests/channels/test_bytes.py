@@ -43,7 +43,21 @@ EVIL = (
     ".",
     "",
 )
-ADDRESSES = ("a@x.y", "a\r\nb@x.y", "a@x.y>", "<a@x.y", "a b@x.y", "a@x.y\x00", "a@x.y, b@x.y", "a..b@x.y", ".a@x.y", "a.@x.y", "a@-x.y", "a@x_y.z", "a@x.y\u2028")
+ADDRESSES = (
+    "a@x.y",
+    "a\r\nb@x.y",
+    "a@x.y>",
+    "<a@x.y",
+    "a b@x.y",
+    "a@x.y\x00",
+    "a@x.y, b@x.y",
+    "a..b@x.y",
+    ".a@x.y",
+    "a.@x.y",
+    "a@-x.y",
+    "a@x_y.z",
+    "a@x.y\u2028",
+)
 BODIES = ("", "\n", "\r", "\r\n", ".\n..\n.", "From me\n--b-x\n--b-x--\n", "\u2028", "x" * 5000, "行\r\n" * 50, "\x00\x1b")
 
 
