@@ -22,7 +22,7 @@ from engine.workspace.parts import Parts
 SHOWN = ("legal_name", "postal_address", "complaints", "refuse")
 REFUSING = "refusing"
 ITEMS = (*SHOWN, REFUSING)
-REFUSE = re.compile(r"\{\{\s*imprint\.refuse\b")
+BLANK, REFUSE, SPOT = re.compile(r"\{\{.*?\}\}", re.DOTALL), re.compile(r"\{\{\s*imprint\.refuse\b"), "\ue000"
 NEAR = 200  # characters around the address of refusal in which it is said what it is for
 WORDS: Mapping[Language, re.Pattern[str]] = {
     "ja": re.compile("配信停止|配信の停止|停止|解除|不要|拒否|受け取りを|希望されない|希望しない"),
@@ -56,8 +56,9 @@ def missing_items(source: MailSource, language: Language) -> tuple[str, ...]:
 @lru_cache(maxsize=1024)
 def _found(text: str, language: Language) -> frozenset[str]:
     shown = {node.attr for node in _always(ImmutableSandboxedEnvironment().parse(text))}
-    spots = [match.start() for match in REFUSE.finditer(text)]
-    said = any(WORDS[language].search(text[max(0, spot - NEAR) : spot + NEAR]) for spot in spots)
+    plain = BLANK.sub(lambda blank: SPOT if REFUSE.match(blank[0]) else " ", text)
+    spots = [match.start() for match in re.finditer(SPOT, plain)]
+    said = any(WORDS[language].search(plain[max(0, spot - NEAR) : spot + NEAR]) for spot in spots)
     return frozenset((shown & set(SHOWN)) | ({REFUSING} if said else set()))
 
 

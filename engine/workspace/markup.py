@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 BLANK, BLOCK = re.compile(r"\{\{\s*(.*?)\s*\}\}", re.DOTALL), re.compile(r"\{%.*?%\}", re.DOTALL)
 MARK = re.compile("\ue000(\\d+)\ue001")
+OPENED = re.compile("<[/!?]?\\s*\ue000\\d+\ue001")  # whose value would be the name of an element
 QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 ACTING = frozenset(
     {"script", "iframe", "frame", "frameset", "object", "embed", "applet", "form", "input", "button", "textarea", "select", "base", "svg", "math"}
@@ -27,8 +28,10 @@ def unsafe(html: str) -> str | None:
     """The first thing of a laid-out mail, with its blanks still open, that may not stand there; None if all is well."""
     names = [match[1] for match in BLANK.finditer(html)]
     numbers = iter(range(len(names)))
-    seen = _Seen(names)
-    seen.feed(BLANK.sub(lambda _: f"\ue000{next(numbers)}\ue001", BLOCK.sub("", html)))
+    seen, marked = _Seen(names), BLANK.sub(lambda _: f"\ue000{next(numbers)}\ue001", BLOCK.sub("", html))
+    if (opened := OPENED.search(marked)) is not None:
+        return seen.shown(opened[0])
+    seen.feed(marked)
     seen.close()
     return next(iter(seen.wrong), None)
 
@@ -85,4 +88,8 @@ class _Seen(HTMLParser):
         return (line.strip() for line in data.splitlines() if MARK.search(line) or URL_IN_STYLE.search(line))
 
     def _add(self, found: str) -> None:
-        self.wrong.append(MARK.sub(lambda mark: "{{ " + self.names[int(mark[1])] + " }}", found)[:SHOWN])
+        self.wrong.append(self.shown(found))
+
+    def shown(self, found: str) -> str:
+        """With its blanks as they were written."""
+        return MARK.sub(lambda mark: "{{ " + self.names[int(mark[1])] + " }}", found)[:SHOWN]

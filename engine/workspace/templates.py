@@ -129,7 +129,7 @@ def read_mails(templates: Path, plan: Plan, faults: Faults) -> dict[str, MailSou
 
 def _try(place: Place, texts: tuple[str, ...], plan: Plan, faults: Faults, *, escaped: bool = True) -> None:
     """Fill texts in once, so that what can only fail is not left to the morning."""
-    kinds = tuple((name, fact.type.kind) for name, fact in plan.facts.items())
+    kinds = _kinds(plan)
     problem = next((problem for text in texts if (problem := _filled_in(text, kinds, escaped=escaped)) is not None), None)
     if problem is not None:
         faults.add("E213", place, problem=problem)
@@ -165,8 +165,16 @@ def _filled_in(text: str, kinds: tuple[tuple[str, str], ...], *, escaped: bool) 
     return None
 
 
-def _sample(kinds: tuple[tuple[str, str], ...]) -> dict[str, object]:
+def sample_words(plan: Plan) -> dict[str, object]:
     """A value of the right kind for every name a template may use."""
+    return _sample(_kinds(plan))
+
+
+def _kinds(plan: Plan) -> tuple[tuple[str, str], ...]:
+    return tuple((name, fact.type.kind) for name, fact in plan.facts.items())
+
+
+def _sample(kinds: tuple[tuple[str, str], ...]) -> dict[str, object]:
     samples: dict[str, object] = {"number": 1, "bool": 1, "tags": ["…"]}
     words = {name: samples.get(kind, "…") for name, kind in kinds}
     objects = {name: dict.fromkeys(parts, "…") for name, parts in OBJECTS.items()}

@@ -89,7 +89,7 @@ def shown(text: str) -> str:
 
 
 def is_address(text: str) -> bool:
-    return text.isascii() and ADDR.match(text.encode()) is not None and len(text) <= 254 and len(text.split("@")[0]) <= 64
+    return text.isascii() and ADDR.match(text.encode()) is not None and len(text) <= 254 and len(text.split("@", maxsplit=1)[0]) <= 64
 
 
 def written(chance: random.Random, address: str) -> tuple[bytes, dict[str, object]]:

@@ -30,27 +30,27 @@ class SmtpTransport:
         if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
             raise refuse("E630", "BANSO_SMTP_URL")
         self._tls = parts.scheme == "smtps"
-        self._host, self._port = parts.hostname, port or (465 if self._tls else 25)
+        self.host, self._port = parts.hostname, port or (465 if self._tls else 25)
         self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         self._session: smtplib.SMTP | None = None
 
     def _connected(self) -> smtplib.SMTP:
         if self._session is None:
-            session = self._opened()
+            session = self.opened()
             if self._login is not None:
                 if not isinstance(session.sock, ssl.SSLSocket):
                     session.close()
-                    raise refuse("E631", f"{self._host}:{self._port}")
+                    raise refuse("E631", f"{self.host}:{self._port}")
                 session.login(*self._login)
             self._session = session
         return self._session
 
-    def _opened(self) -> smtplib.SMTP:
+    def opened(self) -> smtplib.SMTP:
         """A connection, encrypted and with a checked certificate wherever the relay offers it."""
         context = ssl.create_default_context()
         if self._tls:
-            return smtplib.SMTP_SSL(self._host, self._port, timeout=COMMAND_SECONDS, context=context)
-        session = smtplib.SMTP(self._host, self._port, timeout=COMMAND_SECONDS)
+            return smtplib.SMTP_SSL(self.host, self._port, timeout=COMMAND_SECONDS, context=context)
+        session = smtplib.SMTP(self.host, self._port, timeout=COMMAND_SECONDS)
         session.ehlo_or_helo_if_needed()
         if session.has_extn("starttls"):
             session.starttls(context=context)
