@@ -61,7 +61,12 @@ class Wording:
     def render(self, words: Mapping[str, Word]) -> tuple[str, str, str]:
         """Subject, text and HTML. Raises whatever a template may raise."""
         given = dict(words)
-        return self.subject.render(given), self.text.render(given), self.html.render(given)
+        return _filled(self.subject, given), _filled(self.text, given), _filled(self.html, given)
+
+
+def _filled(template: Template, words: dict[str, Word]) -> str:
+    """`Template.render` without the copy of all words that it makes for globals, of which there are none here."""
+    return "".join(template.root_render_func(template.new_context(words, shared=True)))
 
 
 def compiled(source: MailSource) -> Wording:
