@@ -19,6 +19,7 @@ from engine.workspace.templates import sample_words
 from engine.workspace.visible import seen_text
 
 Level = Literal["ok", "warn", "bad", "unchecked"]
+HOW_FAR = {"dry-run": "delivery_none", "allow-list": "delivery_listed", "production": "delivery_all"}
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def hidden_items(workspace: Workspace, source: MailSource) -> tuple[str, ...]:
 def _delivery(system: System) -> Look:
     delivery = delivery_of(system.config)
     level: Level = "ok" if delivery.mode == "production" else "warn"
-    return Look("delivery", "BANSO_DELIVERY", level, f"delivery_{delivery.mode.replace('-', '_')}", {"number": len(delivery.allowed)})
+    return Look("delivery", "BANSO_DELIVERY", level, HOW_FAR[delivery.mode], {"number": len(delivery.allowed)})
 
 
 def _click(deployment: Deployment) -> Iterator[Look]:

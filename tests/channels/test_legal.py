@@ -58,7 +58,9 @@ def test_only_advertising_needs_them(tmp_path: Path, service: bool, codes: set[s
     if service:
         for path in (tmp_path / "rules").glob("*.yaml"):
             text = path.read_text(encoding="utf-8")
-            text = text.replace("{send: mail,", "{send: mail, service: true,").replace("      send: mail\n", "      send: mail\n      service: true\n")
+            text = text.replace("{send: mail,", "{send: mail, service: true,").replace(
+                "      send: mail\n", "      send: mail\n      service: true\n"
+            )
             path.write_text(text, encoding="utf-8")
     found = set()
     try:
