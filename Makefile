@@ -51,6 +51,7 @@ bench: $(VENV)/.dev ## Run the benchmarks and write benchmarks/results/
 	$(BIN)/python -m benchmarks.nightly
 	$(BIN)/python -m benchmarks.one_account
 	$(BIN)/python -m benchmarks.lint
+	$(BIN)/python -m benchmarks.mail
 
 soak: $(VENV)/.dev ## Spoil a workspace in every small way: about half an hour
 	$(BIN)/python -m pytest tests/workspace/test_mutations.py --all-mutations -rP

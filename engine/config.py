@@ -11,11 +11,13 @@ from engine.clock import Clock, SystemClock
 BROKERS = ("redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp", "sqs", "filesystem")  # what Celery can reach, and a slip of the pen is not
 SMTP = r"^smtps?://([^@/\s]*@)?[A-Za-z0-9.\-\[\]:]*[A-Za-z0-9\]]/?$"
 
+DOMAIN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
+
 
 class Config(BaseSettings):
     """Every setting is `BANSO_` plus its name in capitals; docs/settings.md lists them."""
 
-    model_config = SettingsConfigDict(env_prefix="BANSO_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="BANSO_", extra="ignore", env_ignore_empty=True)
 
     workspace: Path = Field(default=Path(), description="Folder that holds rules/ and templates/.")
     state: Path | None = Field(default=None, description="Folder for lake, ledger and broker; default: .banso in the workspace.")
@@ -26,8 +28,22 @@ class Config(BaseSettings):
     smtp_url: str | None = Field(
         default=None,
         pattern=SMTP,
-        description="smtp://[user:password@]host:port of the relay; without it mail is written to files in the state folder.",
+        description="smtp://[user:password@]host:port of the relay.",
     )
+    delivery: Literal["dry-run", "allow-list", "production"] = Field(
+        default="dry-run", description="Whom mails really go to: nobody (they are written to files), those in `allow`, or everybody."
+    )
+    allow: str = Field(default="", description="Addresses and domains that `delivery` allow-list writes to, with commas between.")
+    public_url: str | None = Field(
+        default=None, pattern=r"^https://[^\s<>\"]+$", description="Where receivers reach the web: https, for one-click refusal."
+    )
+    secret_file: Path | None = Field(default=None, description="File with at least 32 random bytes: tags refusals and bounces are known by.")
+    bounce_domain: str | None = Field(
+        default=None, pattern=DOMAIN, description="Bounces go to bounce+TOUCH=TAG@ this domain; default: to the sender."
+    )
+    dkim_domain: str | None = Field(default=None, pattern=DOMAIN, description="Domain that signs mails (DKIM).")
+    dkim_selector: str | None = Field(default=None, pattern=DOMAIN, description="Name under which the public key stands: SELECTOR._domainkey.DOMAIN.")
+    dkim_key_file: Path | None = Field(default=None, description="PEM file of the private key: RSA or Ed25519.")
     language: Literal["ja", "en"] | None = Field(default=None, description="Language of messages; default: the workspace's.")
     moved_by: int = Field(default=0, description="Microseconds by which the clock is moved, for rehearsals on old logs.")
     duckdb_threads: int = Field(default=2, ge=1, le=1024, description="Threads of one process's DuckDB.")

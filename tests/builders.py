@@ -182,9 +182,13 @@ goals:
   talked: {label: 会話, reached_by: [call.talked]}
 """
 DEFAULTS = "defaults: {title: 案内, stage: share, owner: sato, goal: forward, why: {who: 担当者, benefit: わかる}}\n"
+LEGAL = "{{ imprint.legal_name }} {{ imprint.postal_address }} {{ imprint.complaints }}"
 FRAMES = {
-    "templates/mail/layout.mjml": "<mjml><mj-body>[[body]]</mj-body></mjml>",
-    "templates/mail/layout.txt": "{{ addressee }}\n[[body]]\n{{ sender.name }}\n",
+    "templates/mail/layout.mjml": (
+        f"<mjml><mj-body>[[body]]<mj-section><mj-column><mj-text>{LEGAL} <a href='{{{{ imprint.refuse }}}}'>配信停止</a></mj-text>"
+        "</mj-column></mj-section></mj-body></mjml>"
+    ),
+    "templates/mail/layout.txt": f"{{{{ addressee }}}}\n[[body]]\n{{{{ sender.name }}}}\n{LEGAL}\n配信停止 {{{{ imprint.refuse }}}}\n",
     **{f"templates/{kind}/note.md": "# {{ account.name }}\n案内します。\n" for kind in ("popup", "call", "crm", "slack")},
 }
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from engine.config import Config
 from engine.decision.standing import Pause
@@ -42,7 +43,10 @@ class Story:
     def __init__(self, folder: Path, *, workspace: Path = SPACE, smtp_url: str | None = None, ledger_url: str | None = None) -> None:
         self.folder = folder
         self.clock = HandClock(at("2026-03-01 00:00"))
-        self.config = Config(workspace=workspace, state=folder / "state", smtp_url=smtp_url, ledger_url=ledger_url, broker_url=None)
+        delivery: Literal["production", "dry-run"] = "production" if smtp_url else "dry-run"
+        self.config = Config(
+            workspace=workspace, state=folder / "state", smtp_url=smtp_url, delivery=delivery, ledger_url=ledger_url, broker_url=None
+        )
         self.system = System(self.config, self.clock, look_seconds=0.0)
         self._worker_number = 0
 

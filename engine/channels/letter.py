@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
+from engine.channels.mail.deployment import NO_DEPLOYMENT, Deployment
 from engine.decision.recipient import Recipient
 from engine.facts.fold import Fold
 from engine.rulebook.python import Answer
@@ -79,7 +80,7 @@ class Channel(Protocol):
 
     delivery: ClassVar[Delivery]
 
-    def __init__(self, workspace: Workspace) -> None: ...
+    def __init__(self, workspace: Workspace, deployment: Deployment = NO_DEPLOYMENT) -> None: ...
 
     def write(self, occasion: Occasion) -> Letter:
         """Render the touch. Raises Unwritable."""

@@ -8,6 +8,7 @@ from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.channels.letter import Delivery, InTime, Letter, Occasion, Reply, Unwritable
+from engine.channels.mail.deployment import NO_DEPLOYMENT, Deployment
 from engine.channels.words import context_of, template_for
 from engine.detail import detail
 from engine.rulebook.actions import AssignTo, SuggestHelp, Task
@@ -19,7 +20,7 @@ class NoteChannel:
 
     delivery: ClassVar[Delivery] = "listed"
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, deployment: Deployment = NO_DEPLOYMENT) -> None:
         self.workspace = workspace
         self._environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 

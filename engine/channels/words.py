@@ -1,6 +1,6 @@
 """What a template may say: facts as words for people, never codes, and the few objects around them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from engine.calendar import date_of_day
 from engine.channels.letter import Occasion
@@ -20,14 +20,11 @@ WEEKDAYS = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "F
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def context_of(workspace: Workspace, rule: RuleSpec, occasion: Occasion) -> dict[str, Word]:
-    """The names a template sees; an unknown fact is not among them."""
-    language = workspace.settings.workspace.language
-    columns = occasion.answer.columns
+def context_of(workspace: Workspace, rule: RuleSpec, occasion: Occasion, wanted: Collection[str] | None = None) -> dict[str, Word]:
+    """The names a template sees; an unknown fact is not among them. With `wanted`, of the facts only these."""
+    language, columns = workspace.settings.workspace.language, occasion.answer.columns
     name = occasion.fold.name[3] if occasion.fold.name and occasion.fold.name[3] else occasion.touch.account_id
-    facts = {fact.name: in_words(fact.type, columns.get(fact.name), language) for fact in workspace.plan.facts.values() if fact.name != "done"}
-    words: dict[str, Word] = {key: word for key, word in facts.items() if word is not None}
-    words["done"] = [step.label for step_id, step in workspace.route.steps.items() if columns.get(f"done.{step_id}") is True]
+    words = _facts_in_words(workspace, columns, workspace.plan.facts if wanted is None else wanted)
     imprint = workspace.settings.imprint
     words["account"] = {"name": name}
     words["contact"] = _said({"name": occasion.recipient.name, "role": occasion.recipient.role})
@@ -43,6 +40,15 @@ def context_of(workspace: Workspace, rule: RuleSpec, occasion: Occasion) -> dict
     step = workspace.route.steps.get(str(columns.get("next_step")))
     if step is not None:
         words["step"] = {"label": step.label, "screen": step.screen}
+    return words
+
+
+def _facts_in_words(workspace: Workspace, columns: Mapping[str, Known], names: Collection[str]) -> dict[str, Word]:
+    language, facts = workspace.settings.workspace.language, workspace.plan.facts
+    told = {name: in_words(facts[name].type, columns.get(name), language) for name in names if name in facts and name != "done"}
+    words: dict[str, Word] = {name: word for name, word in told.items() if word is not None}
+    if "done" in names:
+        words["done"] = [step.label for step_id, step in workspace.route.steps.items() if columns.get(f"done.{step_id}") is True]
     return words
 
 
@@ -88,6 +94,8 @@ def moment_in_words(workspace: Workspace, instant: int, language: Language) -> s
 
 def session_of(workspace: Workspace, touch: Touch) -> Session | None:
     """The session whose seat a touch offers."""
+    if touch.place is None:
+        return None
     return next((each for each in workspace.sessions if touch.place == session_place(each)), None)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from typer import TyperException
 
-from engine.cli import accounts, authors, data, designers, newcomers, ops, processes, rehearsals, stages
+from engine.cli import accounts, authors, data, designers, mail, newcomers, ops, processes, rehearsals, stages
 from engine.cli.door import BAD_USAGE, FAULTS, Door, print_faults
 from engine.errors import BansoError, Fault, Place
 from engine.ledger.open import StoreError, problem_of
@@ -21,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="banso (伴走): the one next thing for every customer.",
 )
-for group in (newcomers, designers, authors, rehearsals, stages, accounts, data, ops, processes):
+for group in (newcomers, designers, authors, rehearsals, stages, accounts, data, mail, ops, processes):
     group.register(app)
 
 WorkspaceOption = Annotated[Path | None, typer.Option("--workspace", "-w", help="Folder that holds rules/ and templates/.")]

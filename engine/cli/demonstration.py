@@ -80,7 +80,7 @@ class Demo:
         config = self.system.config
         command = [sys.executable, "-m", "engine.cli", "-w", str(config.workspace), "--state", str(config.state_folder)]
         command += ["worker", "--until-idle", "--rehearse", "--at", morning.isoformat()]
-        settings = {**os.environ, "BANSO_SMTP_URL": self.url, "BANSO_SWEEP_SECONDS": "1"}
+        settings = {**os.environ, "BANSO_SMTP_URL": self.url, "BANSO_DELIVERY": "production", "BANSO_SWEEP_SECONDS": "1"}
         ended = subprocess.run(command, check=False, env=settings, capture_output=True, text=True)  # its farewell is of no use here
         if ended.returncode:
             sys.stderr.write(ended.stderr)

@@ -6,12 +6,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from engine.channels.mail.transport import open_transport
 from engine.cli.designers import reason_in_words
-from engine.cli.door import AsJson, At, Door, out, print_json, progress, shown
+from engine.cli.door import AsJson, At, Door, err, out, print_json, progress, shown
 from engine.messages import Language, say
 from engine.pipeline.nightly import Night
 from engine.pipeline.nightly import nightly as run_nightly
+from engine.pipeline.postal import deployment_of, mail_transport
+from engine.pipeline.system import System
 from engine.workspace.model import Workspace
 
 
@@ -78,8 +79,16 @@ def worker(
     door: Door = context.obj
     with door.system(at) as system:
         door.must_have_come(system.clock.now(), rehearse=rehearse)
-        open_transport(system.config.smtp_url, system.config.state_folder / "outbox").close()  # a URL that is none is told now, not at nine
+        if not queues or "mail" in queues:
+            _look_at_mail(system, door.language(system))
         run_worker(system, queues or list(all_queues()), until_idle=until_idle)
+
+
+def _look_at_mail(system: System, language: Language) -> None:
+    """What is wrong with the settings is told now, not at nine; and nobody shall wonder where the mails are."""
+    mail_transport(system).close()
+    deployment_of(system.config)
+    err.print(say(language, f"mailmode.{system.config.delivery}", outbox=system.config.state_folder / "outbox"), soft_wrap=True)
 
 
 def scheduler(context: typer.Context, rehearse: Rehearse = False, at: At = None) -> None:

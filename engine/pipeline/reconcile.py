@@ -33,7 +33,7 @@ class Reconciled:
 
 
 def reconcile(system: System, evidence: Sequence[Evidence] | None = None) -> Reconciled:
-    """Settle what can be settled now. Raises BansoError E632 if evidence that is configured cannot be read."""
+    """Settle what can be settled now. Raises BansoError E638 if evidence that is configured cannot be read."""
     with system.ledger.read() as connection:
         unknown = ledger_touches.unknown_touches(connection)
     if not unknown:

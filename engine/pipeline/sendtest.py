@@ -6,11 +6,11 @@ from engine.channels import CHANNELS
 from engine.channels.letter import Occasion, Reply
 from engine.channels.mail.channel import MailChannel
 from engine.channels.mail.message import checked_address
-from engine.channels.mail.transport import open_transport
 from engine.decision.recipient import NOBODY, main_contact
 from engine.errors import refuse
 from engine.pipeline.evaluate import judge_one
 from engine.pipeline.explain import imagined, must_exist
+from engine.pipeline.postal import deployment_of, mail_transport
 from engine.pipeline.system import System
 
 MARK = "[TEST] "
@@ -23,13 +23,13 @@ def send_test(system: System, rule_id: str, account: str, address: str, instant:
     if rule_id not in workspace.rules:
         raise refuse("E641", rule_id, name=rule_id, known=tuple(workspace.rules))
     rule = workspace.rules[rule_id]
-    channel = CHANNELS[rule.do.channel](workspace)
+    channel = CHANNELS[rule.do.channel](workspace, deployment_of(system.config))
     if not isinstance(channel, MailChannel):
         raise refuse("E713", rule_id, name=rule_id)
     recipient = replace(main_contact(judged.fold) or NOBODY, address=checked_address(address))
     touch = replace(imagined(workspace, rule_id, rule, judged, instant), message_id=f"<test-{instant}@banso.invalid>")
     letter = channel.write(Occasion(touch, judged.answer, judged.fold, recipient, instant), mark=MARK)
-    transport = open_transport(system.config.smtp_url, system.config.state_folder / "outbox")
+    transport = mail_transport(system)
     try:
         return transport.offer(letter) or transport.hand_over(letter, lambda: True)
     finally:

@@ -10,12 +10,12 @@ from threading import Event, Thread
 from engine.calendar import MINUTE, SECOND
 from engine.channels import CHANNELS
 from engine.channels.letter import Channel, Transport
-from engine.channels.mail.transport import open_transport
 from engine.channels.note import ListTransport
 from engine.ledger import holds
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import StoreError
 from engine.pipeline.evaluate import stale_at
+from engine.pipeline.postal import deployment_of, mail_transport
 from engine.pipeline.system import System
 from engine.workspace.model import Workspace
 
@@ -45,15 +45,14 @@ class Worker:
     def transport(self, channel: str, index: int) -> Transport:
         """The index-th connection of a channel: to its server, or none where listing is all there is to do."""
         if (channel, index) not in self._transports:
-            config = self.system.config
             relayed = CHANNELS[channel].delivery == "relayed"
-            self._transports[channel, index] = open_transport(config.smtp_url, config.state_folder / "outbox") if relayed else ListTransport()
+            self._transports[channel, index] = mail_transport(self.system) if relayed else ListTransport()
         return self._transports[channel, index]
 
     def channel(self, workspace: Workspace, name: str) -> Channel:
         key = (workspace.hash, name)
         if key not in self._channels:
-            self._channels = {key: CHANNELS[name](workspace)}
+            self._channels = {key: CHANNELS[name](workspace, deployment_of(self.system.config))}
         return self._channels[key]
 
     @property

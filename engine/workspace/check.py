@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from engine.facts.table import Table
 from engine.workspace.check_rules import Path, check_event, check_rule
 from engine.workspace.faults import Faults, nearest
+from engine.workspace.legal import check_advertising
 from engine.workspace.parts import Parts
 
 
@@ -17,6 +18,7 @@ def check_names(parts: Parts, faults: Faults) -> None:
     _check_people(parts, faults)
     for rule_id, rule in parts.rules.items():
         check_rule(rule_id, rule, parts, faults)
+    check_advertising(parts, faults)
 
 
 def _check_route(parts: Parts, faults: Faults) -> None:

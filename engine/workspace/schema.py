@@ -15,6 +15,7 @@ Prefix = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 MaxAge = Annotated[str, StringConstraints(pattern=r"^(none|[1-9][0-9]*[mhd]|[1-9][0-9]* business_hours)$")]
 Overlap = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[mhd]$")]
 Url = Annotated[str, StringConstraints(pattern=r"^(https?|mailto):\S+$")]
+Address = Annotated[str, StringConstraints(pattern=r"^[^@\s<>\",;]+@[^@\s<>\",;]+$")]
 Language = Literal["ja", "en"]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -103,8 +104,11 @@ class Place(Strict):
 
 
 class Sender(Strict):
+    """Who a mail is from. `reply_to`: a mailbox that somebody reads, where it is another one."""
+
     name: str
-    address: Annotated[str, StringConstraints(pattern=r"^[^@\s<>\",;]+@[^@\s<>\",;]+$")]
+    address: Address
+    reply_to: Address | None = None
     phone: str
     hours: str
 

@@ -14,6 +14,7 @@ from engine.errors import Place
 from engine.rulebook.plan import Plan
 from engine.workspace.blanks import open_blanks
 from engine.workspace.faults import Faults, nearest
+from engine.workspace.markup import unsafe
 from engine.workspace.model import MailSource, NoteSource
 
 NOTE_KINDS = ("popup", "call", "crm", "slack")
@@ -22,6 +23,8 @@ BLOCKS, BLANKS = re.compile(r"\{%.*?%\}", re.DOTALL), re.compile(r"\{\{.*?\}\}",
 KEPT = 4096  # texts whose outcome is remembered: a workspace is read again and again, and few of its texts change
 PARTS = ("subject.txt", "body.mjml", "body.txt")
 FILTERS = ("default", "d", "length", "join", "e")
+TESTS = ("defined", "undefined")
+SEPARATOR_MAX = 20  # characters between joined entries
 AS_TYPED = {
     "Assign": "set",
     "AssignBlock": "set",
@@ -126,7 +129,7 @@ def read_mails(templates: Path, plan: Plan, faults: Faults) -> dict[str, MailSou
 
 def _try(place: Place, texts: tuple[str, ...], plan: Plan, faults: Faults, *, escaped: bool = True) -> None:
     """Fill texts in once, so that what can only fail is not left to the morning."""
-    kinds = tuple((name, fact.type.kind) for name, fact in plan.facts.items())
+    kinds = _kinds(plan)
     problem = next((problem for text in texts if (problem := _filled_in(text, kinds, escaped=escaped)) is not None), None)
     if problem is not None:
         faults.add("E213", place, problem=problem)
@@ -137,6 +140,8 @@ def _lay_out(mail: MailSource, place: Place, plan: Plan, faults: Faults) -> None
     html, problem = _laid_out(mail.mjml)
     if problem is not None:
         faults.add("E212", place, problem=problem)
+    elif (found := unsafe(html)) is not None:
+        faults.add("E215", place, problem=found)
     elif BLOCKS.findall(html) != BLOCKS.findall(mail.mjml) or not set(BLANKS.findall(html)) <= set(BLANKS.findall(mail.mjml)):
         _try(place, (html,), plan, faults)
 
@@ -160,8 +165,16 @@ def _filled_in(text: str, kinds: tuple[tuple[str, str], ...], *, escaped: bool) 
     return None
 
 
-def _sample(kinds: tuple[tuple[str, str], ...]) -> dict[str, object]:
+def sample_words(plan: Plan) -> dict[str, object]:
     """A value of the right kind for every name a template may use."""
+    return _sample(_kinds(plan))
+
+
+def _kinds(plan: Plan) -> tuple[tuple[str, str], ...]:
+    return tuple((name, fact.type.kind) for name, fact in plan.facts.items())
+
+
+def _sample(kinds: tuple[tuple[str, str], ...]) -> dict[str, object]:
     samples: dict[str, object] = {"number": 1, "bool": 1, "tags": ["…"]}
     words = {name: samples.get(kind, "…") for name, kind in kinds}
     objects = {name: dict.fromkeys(parts, "…") for name, parts in OBJECTS.items()}
@@ -187,7 +200,8 @@ def _part(path: Path, plan: Plan, faults: Faults, root: Path) -> str | None:
 
 
 def _check(text: str, file: str, plan: Plan, faults: Faults) -> None:
-    seen = _look_through(text, tuple(plan.facts))
+    lists = ("done", *(name for name, fact in plan.facts.items() if fact.type.kind == "tags"))
+    seen = _look_through(text, tuple(plan.facts), lists)
     if seen.problem is not None:
         faults.add("E209", Place(file, seen.problem.lineno, 1), problem=seen.problem.message or "")
         return
@@ -206,14 +220,14 @@ class Seen:
 
 
 @lru_cache(maxsize=KEPT)
-def _look_through(text: str, facts: tuple[str, ...]) -> Seen:
+def _look_through(text: str, facts: tuple[str, ...], lists: tuple[str, ...]) -> Seen:
     try:
         tree = ImmutableSandboxedEnvironment().parse(text)
     except TemplateSyntaxError as error:
         return Seen(error)
     local = {node.name for loop in tree.find_all(nodes.For) for node in loop.target.find_all(nodes.Name)}
     local |= {loop.target.name for loop in tree.find_all(nodes.For) if isinstance(loop.target, nodes.Name)}
-    wrong = tuple((code, node.lineno, word, known) for code, node, word, known in _wrong(tree, facts, local))
+    wrong = tuple((code, node.lineno, word, known) for code, node, word, known in (*_wrong(tree, facts, local), *_endless(tree, lists)))
     return Seen(None, wrong, tuple((node.lineno, node.name) for node in open_blanks(tree) if node.name in facts))
 
 
@@ -230,9 +244,25 @@ def _wrong(tree: nodes.Template, facts: tuple[str, ...], local: set[str]) -> Ite
             yield from (("E205", part, part.name, tuple(f"{part.name}.{each}" for each in OBJECTS[part.name])) for part in whole)
         elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
             yield "E210", node, node.name, FILTERS
+        elif isinstance(node, nodes.Test) and node.name not in TESTS:
+            yield "E210", node, node.name, TESTS
         elif not isinstance(node, ALLOWED):
             kind = type(node).__name__
             yield "E210", node, AS_TYPED.get(kind, kind.lower()), ()
+
+
+def _endless(tree: nodes.Template, lists: tuple[str, ...]) -> Iterator[tuple[str, nodes.Node, str, tuple[str, ...]]]:
+    """Loops and joins go once over a list of facts: over a text they would run as long as somebody's name is, one in another that long squared."""
+    for loop in tree.find_all(nodes.For):
+        if loop.recursive or any(inner is not loop for inner in loop.find_all(nodes.For)):
+            yield "E210", loop, "for", ()
+        elif not (isinstance(loop.iter, nodes.Name) and loop.iter.name in lists):
+            yield "E216", loop, "for", lists
+    for each in (found for found in tree.find_all(nodes.Filter) if found.name == "join"):
+        between = each.args[0] if each.args else None
+        short = between is None or (isinstance(between, nodes.Const) and len(str(between.value)) <= SEPARATOR_MAX)
+        if not (isinstance(each.node, nodes.Name) and each.node.name in lists) or not short or len(each.args) > 1 or each.kwargs:
+            yield "E216", each, "join", lists
 
 
 def _all(node: nodes.Node) -> Iterator[nodes.Node]:

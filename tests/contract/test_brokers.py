@@ -20,7 +20,7 @@ def test_a_worker_sends_everything_once_and_leaves(story: Story, inbox: Inbox, r
         story.given(a_stalled_customer(f"c{number:02d}"))
     story.nightly("2026-04-07 02:00")
     story.heard("2026-04-07 09:00")
-    settings = {"BANSO_SMTP_URL": inbox.url, "BANSO_SWEEP_SECONDS": "1"}
+    settings = {"BANSO_SMTP_URL": inbox.url, "BANSO_DELIVERY": "production", "BANSO_SWEEP_SECONDS": "1"}
     if broker == "Redis":
         settings["BANSO_BROKER_URL"] = request.getfixturevalue("redis_url")
     command = [

@@ -22,7 +22,10 @@ from tests.story import SPACE
 
 NOW = at("2026-04-07 09:00")
 HEADERS = {
-    "mail": ["From", "To", "Subject", "Date", "Message-ID", "List-Unsubscribe", "Auto-Submitted", "MIME-Version", "Content-Type"],
+    "mail": [
+        *("From", "To", "Subject", "Date", "Message-ID"),
+        *("List-Unsubscribe", "List-Id", "Feedback-ID", "Auto-Submitted", "MIME-Version", "Content-Type"),
+    ],
 }
 EVIL = (
     "x\r\nBcc: evil@x.y",
@@ -107,7 +110,11 @@ def test_a_letter_written_twice_is_the_same_to_the_last_byte(
 @example(company=EVIL[0], person=EVIL[3])
 @example(company=EVIL[2], person=EVIL[1])
 def test_no_name_can_add_a_header_or_a_recipient(channels: dict[str, Channel], occasion: Occasion, name: str, company: str, person: str) -> None:
-    guarded(channels[name].write(renamed(occasion, company, person)), name)
+    try:
+        letter = channels[name].write(renamed(occasion, company, person))
+    except Unwritable:
+        return  # a name with marks that no name has is told, not mended
+    guarded(letter, name)
 
 
 @EACH_CHANNEL

@@ -88,7 +88,7 @@ def test_every_setting_named_is_one_the_code_reads() -> None:
 
 
 def test_worker_and_scheduler_share_ledger_broker_and_state_with_the_web() -> None:
-    shared = ("BANSO_WORKSPACE", "BANSO_STATE", "BANSO_LEDGER_URL", "BANSO_BROKER_URL", "BANSO_SMTP_URL")
+    shared = ("BANSO_WORKSPACE", "BANSO_STATE", "BANSO_LEDGER_URL", "BANSO_BROKER_URL", "BANSO_SMTP_URL", "BANSO_DELIVERY", "BANSO_SECRET_FILE")
     assert len({tuple(SERVICES[name]["environment"][setting] for setting in shared) for name in OURS}) == 1
     assert all(SERVICES[name]["volumes"] == SERVICES["web"]["volumes"] for name in OURS)
 

@@ -61,7 +61,7 @@ def test_a_store_that_stays_away_leaves_the_letters_of_one_wave_unclear_and_doub
 
 
 def test_a_letter_that_cannot_be_written_to_the_outbox_waits_and_the_others_go(story: Story) -> None:
-    story.config = story.config.model_copy(update={"smtp_url": None})
+    story.config = story.config.model_copy(update={"delivery": "dry-run"})
     story.restart()
     story.given(*[a_stalled_customer(f"acc{number}") for number in range(3)])
     story.nightly("2026-04-07 02:00")
@@ -77,7 +77,7 @@ def test_a_letter_that_cannot_be_written_to_the_outbox_waits_and_the_others_go(s
 
 
 def test_an_outbox_that_cannot_be_made_is_asked_again_later(story: Story) -> None:
-    story.config = story.config.model_copy(update={"smtp_url": None})
+    story.config = story.config.model_copy(update={"delivery": "dry-run"})
     story.restart()
     story.given(a_stalled_customer())
     story.nightly("2026-04-07 02:00")

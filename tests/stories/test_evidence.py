@@ -115,7 +115,7 @@ def test_evidence_that_cannot_be_read_is_told_and_settles_nothing(unclear: Story
     path.unlink()
     with pytest.raises(BansoError) as told:
         reconcile(unclear.system)
-    assert [fault.code for fault in told.value.faults] == ["E632"]
+    assert [fault.code for fault in told.value.faults] == ["E638"]
     unclear.dispatch("2026-04-07 09:30")
     assert unclear.touch().state == "unknown"
 

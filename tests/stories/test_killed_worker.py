@@ -45,7 +45,7 @@ class Workers:
             at,
             *options,
         ]
-        settings = {"BANSO_SMTP_URL": self.inbox.url, "BANSO_LEASE_SECONDS": "2", "BANSO_SWEEP_SECONDS": "1"}
+        settings = {"BANSO_SMTP_URL": self.inbox.url, "BANSO_DELIVERY": "production", "BANSO_LEASE_SECONDS": "2", "BANSO_SWEEP_SECONDS": "1"}
         return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings})
 
     def kill_after(self, mails: int) -> None:

@@ -97,6 +97,7 @@ def designer(tmp_path: Path, inbox: Inbox, capsys: pytest.CaptureFixture[str], m
     world.advance(NOW)
     world.export(tmp_path / "data")
     monkeypatch.setenv("BANSO_SMTP_URL", inbox.url)
+    monkeypatch.setenv("BANSO_DELIVERY", "production")
     monkeypatch.chdir(tmp_path / "space")
     designer = Designer(tmp_path / "space", tmp_path / "state", capsys)
     code, told = designer.banso("load", "--data", str(tmp_path / "data"), "--at", NOW.isoformat())

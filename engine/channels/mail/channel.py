@@ -1,23 +1,19 @@
 """The mail channel: templates compiled once for a workspace, one letter per touch."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from functools import cached_property
 from typing import ClassVar
-from zoneinfo import ZoneInfo
 
-import mjml
-from jinja2 import StrictUndefined, Template
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-from engine.calendar import SECOND
 from engine.channels.letter import Delivery, Letter, Occasion, Unwritable
-from engine.channels.mail.message import assemble, checked_address, clean, encoded, mailbox
-from engine.channels.words import context_of, template_for
+from engine.channels.mail.deployment import NO_DEPLOYMENT, Deployment
+from engine.channels.mail.headers import Envelope, headers_of, is_advertising, refusal_of, return_path
+from engine.channels.mail.message import assemble, checked_address, clean
+from engine.channels.mail.rendering import SUBJECT_MAX, Wording, check_words, compiled
+from engine.channels.words import Word, context_of, template_for
 from engine.detail import detail
 from engine.rulebook.actions import SendMail
 from engine.workspace.model import MailSource, Workspace
+
+PROBLEM_MAX = 300  # characters of what went wrong that are kept with the touch
 
 
 class MailChannel:
@@ -25,55 +21,54 @@ class MailChannel:
 
     delivery: ClassVar[Delivery] = "relayed"
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
-        self._compiled: dict[str, tuple[Template, Template, Template]] = {}
+    def __init__(self, workspace: Workspace, deployment: Deployment = NO_DEPLOYMENT) -> None:
+        self.workspace, self.deployment = workspace, deployment
+        self._compiled: dict[str, Wording] = {}
 
-    @cached_property
-    def _plain(self) -> ImmutableSandboxedEnvironment:
-        return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
-
-    @cached_property
-    def _html(self) -> ImmutableSandboxedEnvironment:
-        return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=True)
-
-    def _templates(self, name: str) -> tuple[Template, Template, Template]:
+    def _wording(self, name: str) -> Wording:
         if name not in self._compiled:
             source = self.workspace.templates[name]
             assert isinstance(source, MailSource), name
-            html = mjml.mjml2html(source.mjml)
-            self._compiled[name] = (self._plain.from_string(source.subject), self._plain.from_string(source.text), self._html.from_string(html))
+            self._compiled[name] = compiled(source)
         return self._compiled[name]
 
     def preview(self, occasion: Occasion) -> Mapping[str, str]:
         rule = self.workspace.rules[occasion.touch.rule]
-        words = context_of(self.workspace, rule, occasion)
-        name = template_for(rule, occasion.touch, occasion.answer.columns)
+        wording = self._wording(template_for(rule, occasion.touch, occasion.answer.columns))
+        words = context_of(self.workspace, rule, occasion, wording.wanted)
+        self._tell_refusal(words, occasion)
+        check_words(words, wording.wanted)
         try:
-            subject, text, html = (template.render(words) for template in self._templates(name))
+            subject, text, html = wording.render(words)
         except Exception as error:  # a template may raise anything; it fails its own letter and no other
-            raise Unwritable(detail("template", name, error)) from error
-        return {"template": name, "subject": clean(subject), "text": text, "html": html}
+            raise Unwritable(detail("template", wording.name, f"{type(error).__name__}: {error}"[:PROBLEM_MAX])) from error
+        if not clean(subject):
+            raise Unwritable(detail("empty", f"{wording.name}/subject"))
+        if len(subject) > SUBJECT_MAX:
+            raise Unwritable(detail("long", f"{wording.name}/subject", f"{len(subject):,}", f"{SUBJECT_MAX:,}"))
+        return {"template": wording.name, "subject": clean(subject), "text": text, "html": html}
+
+    def _tell_refusal(self, words: dict[str, Word], occasion: Occasion) -> None:
+        """Where the receiver has an address of refusal of his own, the imprint shows it."""
+        own, imprint = refusal_of(self.deployment, occasion), words["imprint"]
+        if own is not None and isinstance(imprint, Mapping) and is_advertising(self.workspace, occasion):
+            words["imprint"] = {**imprint, "refuse": own}
 
     def write(self, occasion: Occasion, mark: str = "") -> Letter:
         """`mark` goes before the subject."""
-        parts = self.preview(occasion)
         rule = self.workspace.rules[occasion.touch.rule]
         if not isinstance(rule.do, SendMail):
             raise Unwritable(detail("other_action", occasion.touch.rule))  # the rule changed its action since
-        sender = self.workspace.settings.senders[rule.do.from_]
         if occasion.recipient.address is None:
             raise Unwritable(detail("no_address"))
-        moment = datetime.fromtimestamp(occasion.now // SECOND, UTC).astimezone(ZoneInfo(self.workspace.zone.name))
-        refuse = self.workspace.settings.imprint.refuse
-        headers = {
-            "From": mailbox(sender.name, sender.address),
-            "To": mailbox(occasion.recipient.name, occasion.recipient.address),
-            "Subject": encoded(mark + parts["subject"]),
-            "Date": format_datetime(moment).encode(),
-            "Message-ID": occasion.touch.message_id.encode(),
-            "List-Unsubscribe": f"<{refuse}>".encode(),
-            "Auto-Submitted": b"auto-generated",  # RFC 3834: keeps vacation robots quiet
-        }
-        body = assemble(headers, parts["text"], parts["html"], f"b-{occasion.touch.id}")
-        return Letter(occasion.touch.id, sender.address, checked_address(occasion.recipient.address), body)
+        address, sender = checked_address(occasion.recipient.address), self.workspace.settings.senders[rule.do.from_]
+        parts = self.preview(occasion)
+        headers = headers_of(self.workspace, self.deployment, occasion, Envelope(sender, address, occasion.recipient.name, mark + parts["subject"]))
+        signer = self.deployment.signer
+        body = assemble(
+            headers,
+            {b"text/plain": parts["text"], b"text/html": parts["html"]},
+            f"b-{occasion.touch.id}",
+            signer if signer is not None and signer.signs_for(sender.address) else None,
+        )
+        return Letter(occasion.touch.id, return_path(self.deployment, occasion, sender), address, body)

@@ -60,7 +60,7 @@ class PostfixLog:
         try:
             raw = self.path.read_bytes()
         except OSError as error:
-            raise refuse("E632", str(self.path), problem=error.strerror or str(error)) from error
+            raise refuse("E638", str(self.path), problem=error.strerror or str(error)) from error
         return [found for line in raw.splitlines() if (found := LINE.match(line))]
 
 
@@ -84,7 +84,7 @@ class Journal:
 
     def _letters(self) -> list[Path]:
         if not self.folder.is_dir():
-            raise refuse("E632", str(self.folder), problem="not a folder")
+            raise refuse("E638", str(self.folder), problem="not a folder")
         return [path for name in ("new", "cur") if (self.folder / name).is_dir() for path in (self.folder / name).iterdir() if path.is_file()]
 
 

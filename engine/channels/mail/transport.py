@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from engine.channels.letter import TOO_LATE, InTime, Letter, Reply, Transport
+from engine.channels.letter import TOO_LATE, InTime, Letter, Reply
 from engine.errors import refuse
 
 COMMAND_SECONDS = 30
@@ -30,27 +30,27 @@ class SmtpTransport:
         if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
             raise refuse("E630", "BANSO_SMTP_URL")
         self._tls = parts.scheme == "smtps"
-        self._host, self._port = parts.hostname, port or (465 if self._tls else 25)
+        self.host, self._port = parts.hostname, port or (465 if self._tls else 25)
         self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         self._session: smtplib.SMTP | None = None
 
     def _connected(self) -> smtplib.SMTP:
         if self._session is None:
-            session = self._opened()
+            session = self.opened()
             if self._login is not None:
                 if not isinstance(session.sock, ssl.SSLSocket):
                     session.close()
-                    raise refuse("E631", f"{self._host}:{self._port}")
+                    raise refuse("E631", f"{self.host}:{self._port}")
                 session.login(*self._login)
             self._session = session
         return self._session
 
-    def _opened(self) -> smtplib.SMTP:
+    def opened(self) -> smtplib.SMTP:
         """A connection, encrypted and with a checked certificate wherever the relay offers it."""
         context = ssl.create_default_context()
         if self._tls:
-            return smtplib.SMTP_SSL(self._host, self._port, timeout=COMMAND_SECONDS, context=context)
-        session = smtplib.SMTP(self._host, self._port, timeout=COMMAND_SECONDS)
+            return smtplib.SMTP_SSL(self.host, self._port, timeout=COMMAND_SECONDS, context=context)
+        session = smtplib.SMTP(self.host, self._port, timeout=COMMAND_SECONDS)
         session.ehlo_or_helo_if_needed()
         if session.has_extn("starttls"):
             session.starttls(context=context)
@@ -61,7 +61,7 @@ class SmtpTransport:
         try:
             session = self._connected()
             session.rset()
-            code, text = session.mail(letter.sender)
+            code, text = session.mail(letter.sender, [f"ENVID={letter.touch_id}"] if session.has_extn("dsn") else [])  # RFC 3461: a bounce names it
             if code != 250:
                 return _negative(code, text)
             code, text = session.rcpt(letter.address)
@@ -152,11 +152,6 @@ class FolderTransport:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-def open_transport(url: str | None, outbox: Path) -> Transport:
-    """The relay of the URL, or the folder where there is none."""
-    return SmtpTransport(url) if url else FolderTransport(outbox)
 
 
 def _no_room(error: OSError) -> Reply:

@@ -1,0 +1,33 @@
+"""What comes back from the world, and whether it is ours: the id of a touch with a tag that only we can make.
+
+A tag is bound to its purpose, so that a bounce address cannot be turned into a refusal. Nothing in it tells who the customer is.
+"""
+
+import hmac
+import re
+
+BOUNCE, REFUSAL = "bounce", "refusal"
+TAG_BYTES = {BOUNCE: 8, REFUSAL: 16}  # a local part may have 64 characters; a refusal must be hard to forge (RFC 8058 3.1)
+TOUCH = re.compile(r"[0-9a-f]{32}")
+
+
+def tag(secret: bytes, purpose: str, touch_id: str) -> str:
+    """The tag of a touch for one purpose, in hexadecimal."""
+    return hmac.digest(secret, f"{purpose}\0{touch_id}".encode(), "sha256")[: TAG_BYTES[purpose]].hex()
+
+
+def bounce_address(secret: bytes, domain: str, touch_id: str) -> str:
+    """Where a bounce of this touch goes: `bounce+TOUCH=TAG@domain` (VERP)."""
+    return f"bounce+{touch_id}={tag(secret, BOUNCE, touch_id)}@{domain}"
+
+
+def refusal_url(secret: bytes, public_url: str, touch_id: str) -> str:
+    """Where the receiver of this touch refuses further mail: `PUBLIC/u/TOUCH.TAG`."""
+    return f"{public_url.rstrip('/')}/u/{touch_id}.{tag(secret, REFUSAL, touch_id)}"
+
+
+def touch_of(secret: bytes, purpose: str, token: str) -> str | None:
+    """The touch of `TOUCH.TAG` or `TOUCH=TAG`, if the tag is ours for this purpose."""
+    touch_id, found = token[:32], token[33:]
+    ours = TOUCH.fullmatch(touch_id) is not None and token[32:33] in {".", "="} and found.isascii()
+    return touch_id if ours and hmac.compare_digest(tag(secret, purpose, touch_id), found) else None
