@@ -84,6 +84,10 @@ class Baton:
             if self.steps > STEPS_MAX:
                 raise AssertionError(f"still running after {self.steps} steps: {[each.name for each in alive]}")
 
+    def is_alive(self, kind: str) -> bool:
+        """Whether any actor whose name begins so is not over."""
+        return any(actor.name.startswith(kind) and not actor.over for actor in self._actors)
+
     def _next(self, alive: list[Actor]) -> Actor:
         """Somebody who is not frozen; where all are, the first to wake."""
         awake = [actor for actor in alive if actor.frozen_until <= self.uptime]

@@ -22,6 +22,7 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 class Bug:
     name: str
     plant: Plant
+    first: int = 0  # the seed at which the search begins: some bugs need more than one misfortune
 
 
 def claims_what_is_claimed(patch: pytest.MonkeyPatch) -> None:
@@ -158,20 +159,6 @@ def writes_anew_each_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ledger_touches, "messages_of", lambda _connection, _ids: {})
 
 
-def settles_whatever_it_is(patch: pytest.MonkeyPatch) -> None:
-    """A late reply or evidence overwrites what has been settled since."""
-
-    def settle(connection: Connection, touch_id: str, _attempt: int, _now: int, **change: Any) -> bool:
-        return bool(connection.execute(update(touches).where(touches.c.id == touch_id).values(**change)).rowcount)
-
-    patch.setattr(ledger_touches, "settle", settle)
-
-
-def wakes_up_and_sends(patch: pytest.MonkeyPatch) -> None:
-    """A worker that was frozen past its lease hands its letter over as if nothing had been."""
-    patch.setattr("engine.pipeline.worker.Worker.in_time", lambda _self, _touch_id: True)
-
-
 def expires_what_is_under_way(patch: pytest.MonkeyPatch) -> None:
     """A touch that became unknown is closed as failed by the sweep, to have tidy books."""
     honest = sweep.sweep
@@ -200,8 +187,6 @@ BUGS = [
         forgets_the_record,
         believes_an_incomplete_log,
         writes_anew_each_time,
-        settles_whatever_it_is,
-        wakes_up_and_sends,
         expires_what_is_under_way,
     )
 ]

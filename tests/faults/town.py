@@ -35,9 +35,10 @@ ACCOUNTS = 10
 ROUNDS = 8  # of each actor
 WORKERS = 2
 STORM = Weather(kill=0.02, long_pause=0.01, clock_set=0.002)
+FROST = Weather(kill=0.002, long_pause=0.06)  # processes freeze, and wake when others have done their work
 MANNERS = Manners(later=0.06, refused=0.02, cut_taken=0.05, cut_lost=0.05)
 AWAY = 0.008
-CALM_ROUNDS = 40  # of seven minutes: what has not come to rest by then never will
+CALM_ROUNDS = 60  # what has not come to rest by then never will
 
 
 @dataclass
@@ -77,7 +78,7 @@ class Town:
     def __post_init__(self) -> None:
         shutil.copytree(self.eve.story.config.state_folder, self.folder, ignore=shutil.ignore_patterns("broker", "outbox"))
         self.ledger = open_ledger(f"sqlite:///{self.folder / 'ledger.db'}")
-        self.baton = Baton(self.seed, MORNING, STORM)
+        self.baton = Baton(self.seed, MORNING, FROST if self.seed % 4 == 2 else STORM)
         self.relay = Relay(self.baton, MANNERS)
         self.bell = Doorbell(self.baton, loss=0.2, twice=0.2)
 
@@ -100,8 +101,8 @@ class Town:
 
     def work(self) -> None:
         worker = self.worker()
-        for _ in range(ROUNDS * 4):
-            self.baton.step("message")
+        for _ in range(ROUNDS * 3):
+            self._idle("message")
             ids = self.bell.answer()
             if ids:
                 with outliving():
@@ -109,15 +110,17 @@ class Town:
 
     def sweep(self) -> None:
         system = self.system()
-        for _ in range(ROUNDS):
+        while self.baton.is_alive("worker"):
             with outliving():
                 sweep(system, self.bell.ring)
+            self._idle("sweeper", 100)
 
     def reconcile(self) -> None:
         system = self.system()
-        for _ in range(ROUNDS // 2):
+        while self.baton.is_alive("worker"):
             with outliving():
                 reconcile(system, [RelayLog(self.relay)])
+            self._idle("reconciler", 200)
 
     def live(self) -> None:
         """Customers take the step that a mail asks for, or write that they want no more."""
@@ -131,9 +134,9 @@ class Town:
             self._idle("opt out")
             self._forbid(f"tanaka@c{number:02d}.example.jp", frozenset({f"c{number:02d}"}))
 
-    def _idle(self, what: str) -> None:
-        """People act when they like."""
-        for _ in range(self.baton.random.randrange(60)):
+    def _idle(self, what: str, steps: int = 40) -> None:
+        """People act when they like, and so does whoever looks again after a while."""
+        for _ in range(self.baton.random.randrange(steps)):
             self.baton.step(what)
 
     def _forbid(self, address: str, accounts: frozenset[str]) -> None:
@@ -202,12 +205,12 @@ class Town:
             holds.lift_pauses(connection, "all", "", self.baton.now)
         self.baton.now = max(self.baton.now, MORNING) + HOUR
         worker = self.worker()
-        for _ in range(CALM_ROUNDS):
+        for number in range(CALM_ROUNDS):
             sweep(worker.system, lambda _channel, ids: dispatch(worker, ids))
             reconcile(worker.system, [RelayLog(self.relay)])
             if self._at_rest():
                 return
-            self.baton.now += 7 * MINUTE
+            self.baton.now += 7 * MINUTE if number < CALM_ROUNDS // 2 else 2 * HOUR  # what waits for the morning gets there too
 
     def _at_rest(self) -> bool:
         with self.ledger.read() as connection:
