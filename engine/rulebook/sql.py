@@ -16,6 +16,7 @@ from engine.records.record import NO_NUMBER, NO_VALUE
 from engine.rulebook.plan import Column
 
 WORD_BITS = 60  # distinct days as bits of a 64-bit word; longer windows count DISTINCT (wide integers do not travel between engines)
+LISTED = "ARRAY<BIGINT>"
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class Bound:
         counts = self.business.counts(self.today)
         if isinstance(index, exp.Literal):
             return literal(counts[int(index.name)])
-        listed = exp.Array(expressions=[literal(count) for count in counts])
-        listed.type = exp.DataType.build("ARRAY<BIGINT>")  # said, for sqlglot counts from 1 where a dialect does only if it knows the types
+        listed = exp.cast(literal(str(counts)), LISTED)  # as one text: engines bind a thousand numbers one by one
+        listed.type = exp.DataType.build(LISTED)  # said, for sqlglot counts from 1 where a dialect does only if it knows the types
         return exp.Bracket(this=listed, expressions=[index])
 
     def parameters(self) -> dict[str, object]:
