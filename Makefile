@@ -29,7 +29,7 @@ up: $(BIN)/banso ## Run worker, scheduler and web on the embedded default
 	@$(BIN)/banso up
 
 test: $(VENV)/.dev ## Run the whole test suite
-	@BANSO_YAMMER_DATA=$(YAMMER_DATA) $(BIN)/python -m pytest -n 2
+	@BANSO_YAMMER_DATA=$(YAMMER_DATA) $(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-editor: $(VENV)/.dev ## Hold the editor schemas against a real YAML language server (needs node and npm; fetches a package)
 	@$(BIN)/python -m tests.editor

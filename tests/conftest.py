@@ -28,8 +28,13 @@ def pytest_runtest_setup() -> None:
     pytest_socket.socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of data that is not part of the repository are not there without it: a skip would be counted and soon overlooked."""
+    """The long ones begin first, whatever the order of the others, else one process does its last while the other has none.
+
+    Tests of data that is not part of the repository are not there without it: a skip would be counted and soon overlooked.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if os.environ.get(YAMMER):
         return
     without = [item for item in items if "yammer" in getattr(item, "fixturenames", ())]

@@ -4,7 +4,9 @@ import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from engine.config import Config
@@ -12,6 +14,7 @@ from engine.decision.standing import Pause
 from engine.ledger import decisions as ledger_decisions
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
+from engine.ledger.open import open_ledger
 from engine.ledger.records import LoadRow
 from engine.pipeline import ops
 from engine.pipeline.dispatch import dispatch
@@ -26,11 +29,20 @@ from engine.records.values import normalise
 from engine.rulebook.python import Known
 from engine.testing import HandClock
 from engine.touches.touch import Touch
+from engine.workspace.model import Workspace
 from tests.builders import AZURE, at, flat
 
 ROOT = Path(__file__).parents[1]
 SPACE = Path(__file__).parent / "space"  # the small workspace of the stories; the example at the top may grow as its team likes
 SWEEPS = 50  # a story that is not at rest after so many never will be
+
+
+@cache
+def empty_ledger() -> bytes:
+    """A ledger in which nothing happened yet: every story begins with a copy of it, so that its tables are made once."""
+    with TemporaryDirectory() as folder:
+        open_ledger(f"sqlite:///{folder}/ledger.db").close()
+        return Path(folder, "ledger.db").read_bytes()
 
 
 def quiet(_what: str, _done: int, _total: int) -> None:
@@ -47,6 +59,9 @@ class Story:
         self.config = Config(
             workspace=workspace, state=folder / "state", smtp_url=smtp_url, delivery=delivery, ledger_url=ledger_url, broker_url=None
         )
+        if ledger_url is None and not self.config.state_folder.exists():
+            self.config.state_folder.mkdir(parents=True)
+            (self.config.state_folder / "ledger.db").write_bytes(empty_ledger())
         self.system = System(self.config, self.clock, look_seconds=0.0)
         self._worker_number = 0
 
@@ -57,13 +72,14 @@ class Story:
 
     def given(self, *records: Record | Sequence[Record]) -> None:
         """Accept records through the tail, known when each says it is; values read as the workspace declares."""
+        workspace = self.system.workspace
         with self.system.ledger.write() as connection:
-            ledger_records.append_tail(connection, [self._read(record) for record in flat(records)], self.clock.now())
+            ledger_records.append_tail(connection, [self._read(record, workspace) for record in flat(records)], self.clock.now())
 
-    def _read(self, record: Record) -> Record:
+    @staticmethod
+    def _read(record: Record, workspace: Workspace) -> Record:
         if record.field is None:
             return record
-        workspace = self.system.workspace
         kind = workspace.field_kinds().get(record.field, "text")
         value, number = normalise(kind, record.value or "", workspace.zone.day(record.occurred_at))
         return replace(record, value=value, number=number)
@@ -108,7 +124,7 @@ class Story:
     def happens(self, record: Record) -> Reaction:
         """A record comes in at its own instant and is answered at once."""
         self.clock.set(max(record.occurred_at, self.clock.now()))
-        return on_event(self.system, self._read(record))
+        return on_event(self.system, self._read(record, self.system.workspace))
 
     def sweep_and_send(self) -> Counter[str]:
         worker, counts = self.worker(), Counter[str]()

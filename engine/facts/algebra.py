@@ -4,8 +4,8 @@ Values are whole numbers, texts or days; `None` (SQL NULL) is *unknown*. Truth i
 records is an *accumulator*: it is computed per account in one pass, without regard to the order of the records.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Span: TypeAlias = tuple[int, int]  # the first and the last day
@@ -272,56 +272,7 @@ Node: TypeAlias = Value | Truth
 ACCUMULATORS = (Latest, First, FirstInSpan, Last, CountWithin, DaysWithin, OpenItems, IgnoredInRow)
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """The node and everything below it, each before its parts."""
-    yield node
-    for each in fields(node):
-        yield from _walk_part(getattr(node, each.name))
-
-
-def _walk_part(part: object) -> Iterator[Node]:
-    if isinstance(part, tuple):
-        for item in part:
-            yield from _walk_part(item)
-    elif hasattr(part, "__dataclass_fields__"):
-        yield from walk(part)  # type: ignore[arg-type]  # every dataclass inside a node is a node
-
-
 def span_at(spans: Iterable[Span], today: int) -> Span:
     """The days whose records count today, see `FirstInSpan`."""
     first, last = max((span for span in spans if span[0] <= today), default=(-LATEST_DAY, LATEST_DAY))
     return first, (last if today <= last else LATEST_DAY)
-
-
-def accumulators(node: Node) -> list[Accumulator]:
-    """The accumulators a node reads, each once, in order of first use."""
-    return list(dict.fromkeys(part for part in walk(node) if isinstance(part, ACCUMULATORS)))
-
-
-def names_read(node: Node) -> set[str]:
-    """The facts and named truths a node refers to."""
-    return {part.name for part in walk(node) if isinstance(part, FactRef | TruthRef)}
-
-
-def records_read(node: Node) -> tuple[str, ...]:
-    """The events and fields whose records a node is computed from, in order of first use."""
-    return tuple(dict.fromkeys(name for each in accumulators(node) for name in _names_of(each)))
-
-
-def _names_of(node: Accumulator) -> tuple[str, ...]:
-    match node:
-        case Latest():
-            return (node.field,)
-        case First() | FirstInSpan() | Last():
-            return node.events
-        case CountWithin() | DaysWithin():
-            return (node.event,)
-        case OpenItems():
-            return (node.opened, node.closed)
-        case IgnoredInRow():
-            return (node.touch, *node.responses)
-
-
-def sources_read(node: Node) -> set[str]:
-    """The sources whose staleness changes the node's value."""
-    return {source for part in walk(node) if isinstance(part, Fresh | Absent | AnyStale) for source in part.sources}

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pysqlite3.dbapi2
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
@@ -55,9 +58,12 @@ class Ledger:
             yield connection
 
     def migrate(self) -> None:
-        """Bring the tables to the newest form; harmless if they are."""
+        """Bring the tables to the newest form. Where they are in it, nothing is written and nobody is waited for."""
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
+        with self.read() as connection:
+            if MigrationContext.configure(connection).get_current_heads() == _newest():
+                return
         with self.write() as connection:
             if not self.is_sqlite:  # processes that start together would migrate at once; on SQLite the write lock is that lock
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
@@ -66,6 +72,12 @@ class Ledger:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@cache
+def _newest() -> tuple[str, ...]:
+    """The newest form by its name."""
+    return tuple(ScriptDirectory(str(MIGRATIONS)).get_heads())
 
 
 def open_ledger(url: str) -> Ledger:

@@ -20,7 +20,7 @@ from engine.decision.candidates import Docket, columns_read
 from engine.decision.gates import first_finding
 from engine.decision.scarce import Stock, trial_place
 from engine.decision.standing import Standing
-from engine.facts.algebra import records_read
+from engine.facts.reads import records_read
 from engine.pipeline.grants import grant
 from engine.pipeline.load import Progress
 from engine.pipeline.matched import Asked, Matched, nightly_rules

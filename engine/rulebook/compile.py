@@ -19,14 +19,11 @@ from engine.facts.algebra import (
     Truth,
     TruthRef,
     Value,
-    names_read,
-    records_read,
-    sources_read,
-    walk,
 )
 from engine.facts.calendar import Calendar, Period
 from engine.facts.conditions import Path, lower, lower_all, lower_any
 from engine.facts.health import HEALTH, HEALTH_FACTS, POINTS, UNITS, Health, item_column
+from engine.facts.reads import names_read, records_read, sources_read, walk
 from engine.facts.route import COMPLETE, Route
 from engine.facts.spec import ChannelEvents, FactSpec, FactType, Kind
 from engine.rulebook.plan import Column, Fact, Plan, RulePlan

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from engine.facts.algebra import Accumulator, All, Node, Not, Truth, accumulators, names_read
+from engine.facts.algebra import Accumulator, All, Node, Not, Truth
+from engine.facts.reads import accumulators, names_read
 from engine.facts.spec import FactType, Unit
 
 

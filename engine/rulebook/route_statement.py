@@ -4,7 +4,7 @@ from sqlglot import exp
 
 from engine.facts import algebra as a
 from engine.facts.route import Route
-from engine.rulebook.sql import Bound, aggregate, alias, column, table
+from engine.rulebook.sql import Bound, aggregate, alias, brackets, column, select, table
 from engine.rulebook.statement import UNIT_COLUMNS, Unit, visible
 
 
@@ -15,6 +15,7 @@ def units_statement(route: Route, unit: Unit, bound: Bound) -> exp.Select:
     closed: exp.Expr = exp.false()
     if route.spec.closed_by:
         first = aggregate(a.First(tuple(route.spec.closed_by)), bound)
-        closed = exp.Not(this=exp.Is(this=exp.paren(first), expression=exp.null()))
-    query = exp.select(*keys, *firsts, alias(closed, "closed")).from_(table("visible")).group_by(*[key.copy() for key in keys])
+        closed = exp.Not(this=exp.Is(this=brackets(first), expression=exp.null()))
+    query = select(*keys, *firsts, alias(closed, "closed")).from_(table("visible"), copy=False)
+    query = query.group_by(*[key.copy() for key in keys], copy=False)
     return query.with_("visible", as_=visible(bound, unit), copy=False)

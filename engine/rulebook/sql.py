@@ -16,6 +16,7 @@ from engine.records.record import NO_NUMBER, NO_VALUE
 from engine.rulebook.plan import Column
 
 WORD_BITS = 60  # distinct days as bits of a 64-bit word; longer windows count DISTINCT (wide integers do not travel between engines)
+LISTED = "ARRAY<BIGINT>"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Bound:
     def _less(self, name: str, value: int, distance: int) -> exp.Expr:
         if not self.is_open:
             return literal(value - distance)
-        return exp.paren(exp.Sub(this=exp.cast(exp.Placeholder(this=name), "BIGINT"), expression=literal(distance)), copy=False)
+        return brackets(exp.Sub(this=exp.cast(exp.Placeholder(this=name), "BIGINT"), expression=literal(distance)))
 
     def business_count(self, index: exp.Expr) -> exp.Expr:
         """Business days counted up to and including a day, by its distance from the first day of the list."""
@@ -55,8 +56,8 @@ class Bound:
         counts = self.business.counts(self.today)
         if isinstance(index, exp.Literal):
             return literal(counts[int(index.name)])
-        listed = exp.Array(expressions=[literal(count) for count in counts])
-        listed.type = exp.DataType.build("ARRAY<BIGINT>")  # said, for sqlglot counts from 1 where a dialect does only if it knows the types
+        listed = exp.cast(literal(str(counts)), LISTED)  # as one text: engines bind a thousand numbers one by one
+        listed.type = exp.DataType.build(LISTED)  # said, for sqlglot counts from 1 where a dialect does only if it knows the types
         return exp.Bracket(this=listed, expressions=[index])
 
     def parameters(self) -> dict[str, object]:
@@ -95,7 +96,16 @@ def day_of(instant: exp.Expr, bound: Bound) -> exp.Expr:
         for start, shift in reversed(changes[1:]):
             branches = branches.when(exp.GTE(this=instant.copy(), expression=literal(start)), literal(shift), copy=False)
         offset = branches
-    return exp.IntDiv(this=exp.paren(exp.Add(this=instant.copy(), expression=offset)), expression=literal(DAY))
+    return exp.IntDiv(this=brackets(exp.Add(this=instant.copy(), expression=offset)), expression=literal(DAY))
+
+
+def select(*expressions: exp.Expr) -> exp.Select:
+    """SELECT of these themselves: sqlglot's own function copies all that is below them, and a statement is built from the leaves up."""
+    return exp.Select(expressions=list(expressions))
+
+
+def brackets(inner: exp.Expr) -> exp.Paren:
+    return exp.Paren(this=inner)
 
 
 def both(*parts: exp.Expr) -> exp.Expr:
@@ -168,10 +178,10 @@ def _distinct_days(node: a.DaysWithin, bound: Bound) -> exp.Expr:
     """Days as bits where they fit into one word. The shift stands inside CASE: a row outside the window would shift too far."""
     inside = both(is_event([node.event]), within(node.oldest, node.newest, bound))
     if node.oldest - node.newest >= WORD_BITS:
-        return exp.Count(this=exp.Distinct(expressions=[exp.Case().when(inside, column("day"))]))
+        return exp.Count(this=exp.Distinct(expressions=[exp.Case().when(inside, column("day"), copy=False)]))
     distance = exp.Sub(this=bound.day_less(node.newest), expression=column("day"))
     one = exp.cast(literal(1), "BIGINT")
-    bit = exp.Case().when(inside, exp.BitwiseLeftShift(this=one, expression=exp.paren(distance)))
+    bit = exp.Case().when(inside, exp.BitwiseLeftShift(this=one, expression=brackets(distance)), copy=False)
     return exp.BitwiseCount(this=exp.BitwiseOrAgg(this=bit))
 
 
@@ -202,10 +212,10 @@ class Renderer:
             case a.BusinessCount():
                 return self._business_count(node)
             case a.Minus():
-                return exp.paren(exp.Sub(this=self.value(node.left), expression=self.value(node.right)), copy=False)
+                return brackets(exp.Sub(this=self.value(node.left), expression=self.value(node.right)))
             case a.Sum():
                 first, *rest = [self.value(part) for part in node.values]
-                return exp.paren(reduce(lambda total, part: exp.Add(this=total, expression=part), rest, first), copy=False)
+                return brackets(reduce(lambda total, part: exp.Add(this=total, expression=part), rest, first))
             case a.Percent():
                 return self._percent(node)
             case a.Coalesce():
@@ -215,7 +225,7 @@ class Renderer:
                 return self._extreme(node)
             case a.OneOf():
                 allowed = exp.In(this=self.value(node.value), expressions=[literal(item) for item in node.allowed])
-                return exp.Case().when(allowed, self.value(node.value))
+                return exp.Case().when(allowed, self.value(node.value), copy=False)
             case a.Fresh():
                 return exp.null() if self._any_stale(node.sources) else self.value(node.value)
             case a.Case():
@@ -238,13 +248,13 @@ class Renderer:
             case a.AnyStale():
                 return flag(self._any_stale(node.sources))
             case a.IsUnknown():
-                return exp.Is(this=exp.paren(self.truth(node.inner)), expression=exp.null())
+                return exp.Is(this=brackets(self.truth(node.inner)), expression=exp.null())
             case a.Not():
-                return exp.Not(this=exp.paren(self.truth(node.inner)))
+                return exp.Not(this=brackets(self.truth(node.inner)))
             case a.All():
-                return exp.paren(both(*[self.truth(part) for part in node.parts]))
+                return brackets(both(*[self.truth(part) for part in node.parts]))
             case a.Any():
-                return exp.paren(either(*[self.truth(part) for part in node.parts]))
+                return brackets(either(*[self.truth(part) for part in node.parts]))
             case a.TruthRef():
                 return column(node.name)
 
@@ -267,13 +277,13 @@ class Renderer:
 
     def _percent(self, node: a.Percent) -> exp.Expr:
         """What is left over is taken off first: engines disagree on where a division of a negative number rounds to."""
-        part, whole = exp.paren(self.value(node.part)), exp.paren(self.value(node.whole))
-        hundred = exp.paren(exp.Mul(this=literal(100), expression=part))
-        left = exp.paren(exp.Add(this=exp.paren(exp.Mod(this=hundred, expression=whole)), expression=whole.copy()))
-        rest = exp.paren(exp.Mod(this=left, expression=whole.copy()))
-        percent = exp.IntDiv(this=exp.paren(exp.Sub(this=hundred.copy(), expression=rest)), expression=whole.copy())
+        part, whole = brackets(self.value(node.part)), brackets(self.value(node.whole))
+        hundred = brackets(exp.Mul(this=literal(100), expression=part))
+        left = brackets(exp.Add(this=brackets(exp.Mod(this=hundred, expression=whole)), expression=whole.copy()))
+        rest = brackets(exp.Mod(this=left, expression=whole.copy()))
+        percent = exp.IntDiv(this=brackets(exp.Sub(this=hundred.copy(), expression=rest)), expression=whole.copy())
         enough = [compare(exp.GTE, whole.copy(), literal(node.least)), compare(exp.LTE, part.copy(), literal(a.LARGEST_PART))]
-        return exp.Case().when(both(*enough, compare(exp.GTE, part.copy(), literal(-a.LARGEST_PART))), percent)
+        return exp.Case().when(both(*enough, compare(exp.GTE, part.copy(), literal(-a.LARGEST_PART))), percent, copy=False)
 
     def _extreme(self, node: a.Extreme) -> exp.Expr:
         """Unknown parts stand for an instant beyond all others: engines disagree on what GREATEST makes of NULL."""
@@ -289,5 +299,5 @@ class Renderer:
         distance = exp.Sub(this=self.value(node.day), expression=self.bound.day_less(BUSINESS_REACH))
         at_least = exp.Greatest(this=distance, expressions=[literal(0)])
         known = exp.Not(this=exp.Is(this=distance.copy(), expression=exp.null()))
-        index = exp.Case().when(known, exp.Least(this=at_least, expressions=[literal(2 * BUSINESS_REACH)]))
-        return self.bound.business_count(exp.cast(index, "BIGINT"))
+        index = exp.Case().when(known, exp.Least(this=at_least, expressions=[literal(2 * BUSINESS_REACH)]), copy=False)
+        return self.bound.business_count(exp.cast(index, "BIGINT", copy=False))

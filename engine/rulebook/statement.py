@@ -7,9 +7,10 @@ from typing import Literal
 from sqlglot import exp
 
 from engine.facts import algebra as a
+from engine.facts.reads import names_read
 from engine.rulebook.plan import Column, Plan
 from engine.rulebook.relations import WITH_RELATIONS, relation_of, relations
-from engine.rulebook.sql import Bound, Renderer, aggregate, alias, both, column, compare, day_of, table
+from engine.rulebook.sql import Bound, Renderer, aggregate, alias, both, column, compare, day_of, select, table
 
 Unit = Literal["account", "contact"]
 UNIT_COLUMNS: Mapping[Unit, tuple[str, ...]] = {"account": ("account_id",), "contact": ("account_id", "contact_id")}
@@ -54,7 +55,7 @@ def statement(plan: Plan, question: Question, bound: Bound) -> exp.Select:
     query = query.with_("fold", as_=_fold(accumulators, fold, bound, keys), copy=False)
     last = "fold"
     for index, level in enumerate(levels(columns)):
-        part = exp.select(exp.Star(), *[alias(renderer.column(each), each.name) for each in level]).from_(table(last), copy=False)
+        part = select(exp.Star(), *[alias(renderer.column(each), each.name) for each in level]).from_(table(last), copy=False)
         last = f"facts_{index}"
         query = query.with_(last, as_=part, copy=False)
     return query.from_(table(last), copy=False)
@@ -65,7 +66,7 @@ def levels(columns: Iterable[Column]) -> list[list[Column]]:
     depth: dict[str, int] = {}
     grouped: list[list[Column]] = []
     for each in columns:
-        depth[each.name] = 1 + max((depth[name] for name in a.names_read(each.node)), default=-1)
+        depth[each.name] = 1 + max((depth[name] for name in names_read(each.node)), default=-1)
         if depth[each.name] == len(grouped):
             grouped.append([])
         grouped[depth[each.name]].append(each)
@@ -78,7 +79,7 @@ def _result(plan: Plan, question: Question, renderer: Renderer, keys: Sequence[s
     if question.rules is not False:
         parts += [alias(renderer.truth(plan.rules[rule_id].matches), rule_column(rule_id)) for rule_id in question.rules_of(plan)]
         parts.append(alias(renderer.truth(plan.excluded), EXCLUDED))
-    return exp.select(*parts)
+    return select(*parts)
 
 
 def visible(bound: Bound, unit: Unit) -> exp.Select:
@@ -87,26 +88,30 @@ def visible(bound: Bound, unit: Unit) -> exp.Select:
     if unit == "contact":
         seen.append(exp.Not(this=exp.Is(this=column("contact_id"), expression=exp.null())))
     day = alias(day_of(column("occurred_at"), bound), "day")
-    return exp.select(*[column(name) for name in RECORD_COLUMNS], day).from_(table("records"), copy=False).where(both(*seen), copy=False)
+    return select(*[column(name) for name in RECORD_COLUMNS], day).from_(table("records"), copy=False).where(both(*seen), copy=False)
 
 
 def _fold(accumulators: Sequence[a.Accumulator], fold: Mapping[a.Accumulator, str], bound: Bound, keys: Sequence[str]) -> exp.Select:
     """Events and values are folded apart, so that no aggregate is asked about records it cannot use; a unit may have either or both."""
     values = [alias(aggregate(each, bound), fold[each]) for each in accumulators if isinstance(each, a.Latest)]
     events = [alias(aggregate(each, bound), fold[each]) for each in accumulators if not isinstance(each, (a.Latest, *WITH_RELATIONS))]
-    using: list[int | str | exp.Expr] = [exp.to_identifier(key, quoted=True) for key in keys]
-    joined = exp.select(exp.Star()).from_(_folded("event", events, keys)).join(_folded("field", values, keys), using=using, join_type="full")
+    joined = _joined(select(exp.Star()).from_(_folded("event", events, keys), copy=False), _folded("field", values, keys), keys, "full")
     for each in accumulators:
         if isinstance(each, WITH_RELATIONS):
-            joined = joined.join(table(relation_of(fold[each])), using=using, join_type="left")
+            joined = _joined(joined, table(relation_of(fold[each])), keys, "left")
     return joined
+
+
+def _joined(query: exp.Select, other: exp.Expr, keys: Sequence[str], kind: Literal["full", "left"]) -> exp.Select:
+    using: list[int | str | exp.Expr] = [exp.to_identifier(key, quoted=True) for key in keys]
+    return query.join(other, using=using, join_type=kind, copy=False)
 
 
 def _folded(kind: Literal["event", "field"], aggregates: Sequence[exp.Alias], keys: Sequence[str]) -> exp.Subquery:
     """The visible records of one kind, one row a unit."""
     of_kind = exp.Not(this=exp.Is(this=column(kind), expression=exp.null()))
     folded = (
-        exp.select(*[column(key) for key in keys], *aggregates)
+        select(*[column(key) for key in keys], *aggregates)
         .from_(table("visible"), copy=False)
         .where(of_kind, copy=False)
         .group_by(*[column(key) for key in keys], copy=False)

@@ -24,7 +24,8 @@ from engine.rulebook.spec import LANES, RuleSpec
 from engine.workspace.calendars import read_calendars
 from engine.workspace.check import check_names
 from engine.workspace.content import hash_of, names_in_tests, relative
-from engine.workspace.faults import Faults, is_tag, nearest
+from engine.workspace.faults import Faults, nearest
+from engine.workspace.keys import is_tag
 from engine.workspace.lints import warn
 from engine.workspace.listed import Listed, closed_days, excluded_accounts, public_holidays, sessions, shifts
 from engine.workspace.model import Session, SourceQuery, Workspace, counted

@@ -1,8 +1,9 @@
 """The files of a workspace as bytes, and the hash that names them."""
 
 import hashlib
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 TESTS = "tests"  # below rules/; what they expect changes no decision
@@ -15,9 +16,17 @@ def relative(path: Path, root: Path) -> str:
 
 def read_content(root: Path) -> dict[str, bytes]:
     """Every file that belongs to a workspace, by its path below the root, in order."""
-    found = [path for folder in ("rules", "templates") for path in sorted((root / folder).rglob("*"))]
-    tests = root / "rules" / TESTS
-    return {relative(path, root): path.read_bytes() for path in found if path.suffix in CONTENT and path.is_file() and tests not in path.parents}
+    above = len(root.parts)
+    return {str(Path(*path.parts[above:])): path.read_bytes() for path in sorted(_places(root)) if path.is_file()}
+
+
+def _places(root: Path) -> Iterator[Path]:
+    """A running system looks for changes all the time, so that the walk is done by the cheapest means."""
+    for top in ("rules", "templates"):
+        for folder, below, names in os.walk(root / top):
+            if top == "rules" and TESTS in below and Path(folder) == root / top:
+                below.remove(TESTS)
+            yield from (path for name in names if (path := Path(folder, name)).suffix in CONTENT)
 
 
 def names_in_tests(root: Path) -> frozenset[str]:

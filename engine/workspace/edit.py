@@ -11,6 +11,7 @@ from copy import deepcopy
 import yaml
 
 from engine.errors import refuse
+from engine.workspace.marks import composed, end_of, find, head, line_end, line_span
 from engine.workspace.tree import Path, Plain, read_tree
 
 AS_IS = re.compile(r"[^\s:#,\[\]{}&*!|>'\"%@`?=<~-][^:#,\[\]{}'\"\n]*\Z")  # text that may stand without quotes, in a flow too
@@ -50,11 +51,11 @@ def set_value(text: str, path: Path, value: Plain, *, after: Sequence[str] = ())
     Raises BansoError E681 where the layout does not let one value be changed alone.
     """
     before = plain_of(text)
-    root = _composed(text)
+    root = composed(text)
     depth = len(path)
-    while depth > 0 and _find(root, path[:depth]) is None:
+    while depth > 0 and find(root, path[:depth]) is None:
         depth -= 1
-    node = _find(root, path[:depth])
+    node = find(root, path[:depth])
     assert node is not None
     rest = path[depth:]
     if not rest:
@@ -69,7 +70,7 @@ def set_value(text: str, path: Path, value: Plain, *, after: Sequence[str] = ())
 def insert_item(text: str, path: Path, index: int, value: Plain) -> str:
     """The text with one more item in the list at `path`, so that it stands at `index`; a missing or empty list is made."""
     before = plain_of(text)
-    node = _find(_composed(text), path)
+    node = find(composed(text), path)
     if not isinstance(node, yaml.SequenceNode) or not node.value:
         return set_value(text, path, [value])
     changed = _with_flow_item(text, node, index, written(value)) if node.flow_style else _with_item_line(text, node, index, written(value))
@@ -79,7 +80,7 @@ def insert_item(text: str, path: Path, index: int, value: Plain) -> str:
 def remove_item(text: str, path: Path, index: int) -> str:
     """The text without one item of the list at `path`, and without the comment on its line."""
     before = plain_of(text)
-    node = _find(_composed(text), path)
+    node = find(composed(text), path)
     assert isinstance(node, yaml.SequenceNode)
     if len(node.value) == 1:
         return set_value(text, path, [])
@@ -90,17 +91,17 @@ def remove_item(text: str, path: Path, index: int) -> str:
 def move_item(text: str, path: Path, index: int, to: int) -> str:
     """The text with one item of the list at `path` taken to `to`, its index afterwards. In a block list the item's comment goes along."""
     before = plain_of(text)
-    node = _find(_composed(text), path)
+    node = find(composed(text), path)
     assert isinstance(node, yaml.SequenceNode)
     if index == to:
         return text
     if node.flow_style:
         value = _at(before, (*path, index))
         return insert_item(remove_item(text, path, index), path, to, value)
-    first, last = _line_span(text, node.value[index])
+    first, last = line_span(text, node.value[index])
     line = text[first:last].rstrip("\r\n")
     rest = text[:first] + text[last:]
-    shorter = _find(_composed(rest), path)
+    shorter = find(composed(rest), path)
     assert isinstance(shorter, yaml.SequenceNode)
     changed = _with_line(rest, shorter, to, line)
     return _checked(text, changed, path, _changed_list(before, path, lambda items: items.insert(to, items.pop(index))))
@@ -109,13 +110,13 @@ def move_item(text: str, path: Path, index: int, to: int) -> str:
 def append_entry(text: str, path: Path, entry: str) -> str:
     """The text with `entry`, one key and its value in block style without indentation, as the last of the block map at `path`."""
     before, added = plain_of(text), plain_of(entry)
-    node = _find(_composed(text), path)
+    node = find(composed(text), path)
     if not isinstance(node, yaml.MappingNode) or node.flow_style or not isinstance(added, dict):
         raise refuse("E681", ".".join(str(part) for part in path), value=written(added))
     indent: str = " " * node.value[0][0].start_mark.column
-    end = _line_end(text, _end(text, node.value[-1][1]))
+    end = line_end(text, end_of(text, node.value[-1][1]))
     lines = "".join(f"{indent}{line}\n" if line else "\n" for line in entry.strip("\n").split("\n"))
-    changed = _head(text[:end]) + "\n" + lines + text[end:]
+    changed = head(text[:end]) + "\n" + lines + text[end:]
     expected = _with(before, path, {**_map_at(before, path), **added})
     return _checked(text, changed, path, expected)
 
@@ -123,7 +124,7 @@ def append_entry(text: str, path: Path, entry: str) -> str:
 def remove_key(text: str, path: Path) -> str:
     """The text without the key at `path`, and without the comments on its lines; unchanged where there is none."""
     before = plain_of(text)
-    parent = _find(_composed(text), path[:-1])
+    parent = find(composed(text), path[:-1])
     assert isinstance(parent, yaml.MappingNode)
     index = next((index for index, (key, _) in enumerate(parent.value) if key.value == path[-1]), None)
     if index is None:
@@ -131,80 +132,29 @@ def remove_key(text: str, path: Path) -> str:
     key, value = parent.value[index]
     if parent.flow_style:
         following = parent.value[index + 1][0].start_mark.index if index + 1 < len(parent.value) else None
-        start = key.start_mark.index if following or not index else _end(text, parent.value[index - 1][1])
-        changed = text[:start] + text[following or _end(text, value) :]
+        start = key.start_mark.index if following or not index else end_of(text, parent.value[index - 1][1])
+        changed = text[:start] + text[following or end_of(text, value) :]
     else:
-        changed = text[: text.rfind("\n", 0, key.start_mark.index) + 1] + text[_line_end(text, _end(text, value)) :]
+        changed = text[: text.rfind("\n", 0, key.start_mark.index) + 1] + text[line_end(text, end_of(text, value)) :]
     kept = {name: each for name, each in _map_at(before, path[:-1]).items() if name != path[-1]}
     return _checked(text, changed, path, _with(before, path[:-1], kept))
 
 
 def source_of(text: str, path: Path) -> str:
     """The lines of the entry at `path`, its key first, without indentation: as `append_entry` takes it."""
-    parent = _find(_composed(text), path[:-1])
+    parent = find(composed(text), path[:-1])
     assert isinstance(parent, yaml.MappingNode)
     key, value = next((key, value) for key, value in parent.value if key.value == path[-1])
-    lines = text[key.start_mark.index : _line_end(text, _end(text, value))].replace("\r\n", "\n").split("\n")
+    lines = text[key.start_mark.index : line_end(text, end_of(text, value))].replace("\r\n", "\n").split("\n")
     column = key.start_mark.column
     return "\n".join([lines[0], *(line[column:] if not line[:column].strip() else line for line in lines[1:])]).rstrip() + "\n"
-
-
-# --- places ---------------------------------------------------------------------------------------------------------
-
-
-def _composed(text: str) -> yaml.Node:
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    assert node is not None
-    return node
-
-
-def _find(node: yaml.Node, path: Path) -> yaml.Node | None:
-    for part in path:
-        found = None
-        if isinstance(node, yaml.MappingNode):
-            found = next((value for key, value in node.value if key.value == part), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            found = node.value[part]
-        if found is None:
-            return None
-        node = found
-    return node
-
-
-def _end(text: str, node: yaml.Node) -> int:
-    """Where a value ends: the parser's own mark of a block lies behind the blanks and comments that follow it."""
-    if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
-        last = node.value[-1]
-        return _end(text, last[1] if isinstance(node, yaml.MappingNode) else last)
-    end: int = node.end_mark.index
-    if isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"} and "+" not in text[node.start_mark.index :].split("\n", 1)[0]:
-        return len(text[:end].rstrip())
-    return end
-
-
-def _line_end(text: str, index: int) -> int:
-    """Behind the line break of the line that `index` stands on; `index` itself where a line begins there."""
-    if index and text[index - 1] == "\n":
-        return index
-    found = text.find("\n", index)
-    return len(text) if found < 0 else found + 1
-
-
-def _line_span(text: str, node: yaml.Node) -> tuple[int, int]:
-    start: int = node.start_mark.index
-    return text.rfind("\n", 0, start) + 1, _line_end(text, _end(text, node))
-
-
-def _head(text: str) -> str:
-    """A text to which lines can be added."""
-    return text if not text or text.endswith("\n") else text + "\n"
 
 
 # --- changes --------------------------------------------------------------------------------------------------------
 
 
 def _replaced(text: str, node: yaml.Node, value: str) -> str:
-    start, end = node.start_mark.index, _end(text, node)
+    start, end = node.start_mark.index, end_of(text, node)
     if start == end:  # nothing is written there
         value = f" {value}" if text[start - 1] in ":-" else f": {value}"
     return text[:start] + value + text[end:]
@@ -213,13 +163,13 @@ def _replaced(text: str, node: yaml.Node, value: str) -> str:
 def _with_key(text: str, node: yaml.MappingNode, key: str, value: str, after: Sequence[str]) -> str:
     entry = f"{written(key)}: {value}"
     if node.flow_style:
-        place = _end(text, node.value[-1][1]) if node.value else node.start_mark.index + 1
+        place = end_of(text, node.value[-1][1]) if node.value else node.start_mark.index + 1
         return text[:place] + (", " if node.value else "") + entry + text[place:]
     anchors = {each.value: each_value for each, each_value in node.value}
     anchor = next((anchors[name] for name in after if name in anchors), node.value[-1][1])
-    place = _line_end(text, _end(text, anchor))
+    place = line_end(text, end_of(text, anchor))
     indent: str = " " * node.value[0][0].start_mark.column
-    return _head(text[:place]) + indent + entry + _newline(text) + text[place:]
+    return head(text[:place]) + indent + entry + _newline(text) + text[place:]
 
 
 def _newline(text: str) -> str:
@@ -230,15 +180,15 @@ def _with_flow_item(text: str, node: yaml.SequenceNode, index: int, value: str) 
     if index < len(node.value):
         place: int = node.value[index].start_mark.index
         return text[:place] + f"{value}, " + text[place:]
-    place = _end(text, node.value[-1])
+    place = end_of(text, node.value[-1])
     return text[:place] + f", {value}" + text[place:]
 
 
 def _without_flow_item(text: str, node: yaml.SequenceNode, index: int) -> str:
     item = node.value[index]
     if index == len(node.value) - 1:
-        return text[: _end(text, node.value[index - 1])] + text[_end(text, item) :]
-    rest = text[_end(text, item) :]
+        return text[: end_of(text, node.value[index - 1])] + text[end_of(text, item) :]
+    rest = text[end_of(text, item) :]
     start: int = item.start_mark.index
     return text[:start] + re.sub(r"\A\s*,[ ]*", "", rest)
 
@@ -249,12 +199,12 @@ def _with_item_line(text: str, node: yaml.SequenceNode, index: int, value: str) 
 
 def _with_line(text: str, node: yaml.SequenceNode, index: int, line: str) -> str:
     """Behind the item before it, so that a comment above the next item stays with that one."""
-    place = _line_span(text, node.value[index - 1])[1] if index else _line_span(text, node.value[0])[0]
-    return _head(text[:place]) + line + _newline(text) + text[place:]
+    place = line_span(text, node.value[index - 1])[1] if index else line_span(text, node.value[0])[0]
+    return head(text[:place]) + line + _newline(text) + text[place:]
 
 
 def _without_lines(text: str, node: yaml.Node) -> str:
-    first, last = _line_span(text, node)
+    first, last = line_span(text, node)
     return text[:first] + text[last:]
 
 

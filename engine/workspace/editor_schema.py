@@ -171,17 +171,28 @@ class _Forms:
         return schema
 
 
-def _named_fields(words: Words) -> Mapping[str, Callable[[], Schema]]:
-    """Model.key → what may stand there by the names of this workspace."""
-    settings = words.workspace.settings
-    article: Schema = {"type": "string"}
-    fields: dict[str, Callable[[], Schema]] = {
+Fields = dict[str, Callable[[], Schema]]  # Model.key → what may stand there by the names of this workspace
+
+
+def _named_fields(words: Words) -> Fields:
+    return {**_of_rules(words), **_of_actions(words), **_of_other_files(words)}
+
+
+def _of_rules(words: Words) -> Fields:
+    return {
         "RuleSpec.owner": lambda: names(words.people),
         "RuleSpec.goal": lambda: choice(words.goals),
         "RuleSpec.stage": lambda: choice({stage: say(words.language, f"stage.{stage}") for stage in get_args(Stage)}),
         "Again.per": lambda: words.per,
         "Try.accounts_of": lambda: names(words.people),
         "Try.of": lambda: names(words.segments),
+    }
+
+
+def _of_actions(words: Words) -> Fields:
+    settings = words.workspace.settings
+    article: Schema = {"type": "string"}
+    fields: Fields = {
         "LeadTo.setting": lambda: words.settings_led_to,
         "LeadTo.article": lambda: words.by_value(article),
         "LeadTo.support": lambda: names({name: each.label for name, each in settings.supports.items()}),
@@ -197,6 +208,15 @@ def _named_fields(words: Words) -> Mapping[str, Callable[[], Schema]]:
         "Task.script": lambda: words.by_value(words.templates("call", "crm")),
         "Task.assign_to": lambda: _assigned(words),
         "Post.text": lambda: words.templates("slack"),
+    }
+    for action, model in ACTIONS.items():
+        fields[f"{model.__name__}.{action}"] = partial(words.channels_for, action)
+        fields[f"{model.__name__}.handover"] = lambda: {"type": "array", "items": choice(words.facts())}
+    return fields
+
+
+def _of_other_files(words: Words) -> Fields:
+    return {
         "Step.after": lambda: {"type": "array", "items": choice(words.steps)},
         "Goal.reached_by": lambda: either({"const": "next_step"}, {"type": "array", "items": words.event, "minItems": 1}),
         "Attribute.values": lambda: either(
@@ -210,13 +230,8 @@ def _named_fields(words: Words) -> Mapping[str, Callable[[], Schema]]:
             "type": "array",
             "items": {**closed(dict.fromkeys(words.facts(), choice({"low": "", "high": ""}))), "maxProperties": 1},
         },
+        **{f"Order.{lane}": partial(_rules_of, words, lane) for lane in LANES},
     }
-    for action, model in ACTIONS.items():
-        fields[f"{model.__name__}.{action}"] = partial(words.channels_for, action)
-        fields[f"{model.__name__}.handover"] = lambda: {"type": "array", "items": choice(words.facts())}
-    for lane in LANES:
-        fields[f"Order.{lane}"] = partial(_rules_of, words, lane)
-    return fields
 
 
 def _rules_of(words: Words, lane: str) -> Schema:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from engine.calendar import BusinessDays, SendingHours, Zone, date_of_day
 from engine.errors import Fault
-from engine.facts.algebra import CountWithin, FirstInSpan, Last, Value, span_at, walk
+from engine.facts.algebra import CountWithin, FirstInSpan, Last, Value, span_at
 from engine.facts.attribute import Attribute
 from engine.facts.open_items import UNITS
+from engine.facts.reads import walk
 from engine.facts.route import Route
 from engine.facts.spec import FactSpec, Kind
 from engine.rulebook.compile import Written

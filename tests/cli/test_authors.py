@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -16,56 +14,10 @@ from engine.rulebook.spec import RuleSpec
 from engine.workspace.edit import plain_of
 from engine.workspace.load import load_workspace
 from engine.workspace.starters import without_comments
+from tests.cli.said import BAD_USAGE, FAULTS, FINE, JAPANESE, Banso, change
+from tests.story import SPACE
 
-ROOT = Path(__file__).parents[2]
-SPACE = ROOT / "tests" / "space"  # the small workspace of the stories
 MATTER_OF_TASTE = {"W404", "W503", "W504", "W506", "W507"}  # what a new rule is to be finished by its author
-FINE, FAULTS, BAD_USAGE = 0, 1, 64
-JAPANESE = re.compile(r"[ぁ-んァ-ヶ一-龠]")
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    def refuses(self, code: str) -> bool:
-        """One fault of this code with what, why and what to do, and no traceback."""
-        assert "Traceback" not in self.out + self.err
-        return self.code == FAULTS and f" {code} " in self.err and len(re.findall(r"^  (why|do|なぜ|直し方) ", self.err, re.MULTILINE)) == 2
-
-
-Banso = Callable[..., Said]
-
-
-@pytest.fixture
-def space(tmp_path: Path) -> Path:
-    root = tmp_path / "space"
-    for folder in ("rules", "templates"):
-        shutil.copytree(SPACE / folder, root / folder)
-    return root
-
-
-@pytest.fixture(params=["ja", "en"])
-def language(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def banso(space: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Banso:
-    def run(*arguments: str | Path, language: str = "en") -> Said:
-        code = main(["-w", str(space), "--state", str(tmp_path / "state"), "--lang", language, *(str(each) for each in arguments)])
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
-
-    return run
-
-
-def change(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
 def contents(space: Path) -> dict[str, bytes]:
@@ -351,14 +303,21 @@ CTI = "id,company,user,event,case_id,at\n" + "".join(f"t{day},c9,,case_opened,k{
 HEARING = 'id,company,field,value,at\nh1,c1,will,"auto_schedule,briefing",2026-03-24T12:00:00+09:00\n'
 
 
-@pytest.fixture
-def data(tmp_path: Path, banso: Banso) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def once_loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state that knows two weeks of two accounts, to be copied."""
+    folder = tmp_path_factory.mktemp("once_loaded")
     for name, text in {"sfa.csv": SFA + OTHERS, "product.jsonl": PRODUCT, "hearing.csv": HEARING, "crm.csv": CRM, "cti.csv": CTI}.items():
         (folder / name).write_text(text, encoding="utf-8")
-    assert banso("load", "sfa", "product", "hearing", "crm", "cti", "--data", folder, "--at", "2026-04-07T02:00").code == FINE
-    return folder
+    words = ["load", "sfa", "product", "hearing", "crm", "cti", "--data", str(folder), "--at", "2026-04-07T02:00"]
+    assert main(["-w", str(SPACE), "--state", str(folder / "state"), *words]) == FINE
+    return folder / "state"
+
+
+@pytest.fixture
+def happened(tmp_path: Path, once_loaded: Path) -> None:
+    """What happened to two accounts is known."""
+    shutil.copytree(once_loaded, tmp_path / "state")
 
 
 def written_test(space: Path, rule: str) -> dict[str, object]:
@@ -366,7 +325,8 @@ def written_test(space: Path, rule: str) -> dict[str, object]:
     return only
 
 
-def test_a_test_begins_from_what_happened_to_an_account(banso: Banso, space: Path, data: Path) -> None:
+@pytest.mark.usefixtures("happened")
+def test_a_test_begins_from_what_happened_to_an_account(banso: Banso, space: Path) -> None:
     said = banso("new", "test", "next-setting", "--from", "c1", "--at", "2026-04-07")
     assert said.code == FINE, said.err
     only = written_test(space, "next-setting")
@@ -382,6 +342,7 @@ def test_a_test_begins_from_what_happened_to_an_account(banso: Banso, space: Pat
     assert "青空" not in text  # who it is does not belong into a test
 
 
+@pytest.mark.usefixtures("happened")
 @pytest.mark.parametrize(
     ("at", "expected"),
     [
@@ -391,19 +352,21 @@ def test_a_test_begins_from_what_happened_to_an_account(banso: Banso, space: Pat
         ),
     ],
 )
-def test_a_test_expects_what_explain_says(banso: Banso, space: Path, data: Path, at: str, expected: dict[str, object]) -> None:
+def test_a_test_expects_what_explain_says(banso: Banso, space: Path, at: str, expected: dict[str, object]) -> None:
     assert banso("new", "test", "next-setting", "--from", "c1", "--at", at).code == FINE
     assert written_test(space, "next-setting")["expect"] == [expected]
 
 
-def test_a_test_knows_nothing_of_what_came_later(banso: Banso, space: Path, data: Path) -> None:
+@pytest.mark.usefixtures("happened")
+def test_a_test_knows_nothing_of_what_came_later(banso: Banso, space: Path) -> None:
     assert banso("new", "test", "next-setting", "--from", "c1", "--at", "2026-04-07").code == FINE
     (space / "rules/tests/next-setting.test.yaml").unlink()
     assert banso("new", "test", "next-setting", "--from", "c1", "--at", "2026-03-25").code == FINE
     assert written_test(space, "next-setting")["given"][-1] == "2026-03-24 12:00 hearing.will = auto_schedule, briefing"
 
 
-def test_a_test_says_which_sources_were_silent(banso: Banso, space: Path, data: Path) -> None:
+@pytest.mark.usefixtures("happened")
+def test_a_test_says_which_sources_were_silent(banso: Banso, space: Path) -> None:
     assert banso("new", "test", "next-setting", "--from", "c1", "--at", "2026-04-20").code == FINE
     only = written_test(space, "next-setting")
     assert {"product", "cti"} <= set(only["stale"])

@@ -5,15 +5,14 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from engine.cli.app import main
+from tests.cli.said import BAD_USAGE, FAULTS, FINE, Banso, change
+from tests.story import SPACE
 
-SPACE = Path(__file__).parents[1] / "space"
-FINE, FAULTS, BAD_USAGE = 0, 1, 64
 AT = "2026-04-07T09:00"
 SFA = """id,company,event,field,value,at
 s1,c000001,applied,,,2026-03-02T10:00:00+09:00
@@ -33,74 +32,35 @@ HEADS = {
     "cti.csv": "id,company,user,event,case_id,at\n",
     "hearing.csv": "id,company,field,value,at\n",
 }
-LABELS = {"ja": ("なぜ", "直し方"), "en": ("why", "do")}
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command answered."""
-
-    code: int
-    out: str
-    err: str
-
-    def has_three_parts(self, code: str, place: str, language: str) -> bool:
-        """What and where on one line that begins with the place, then why, then what to do."""
-        assert "Traceback" not in self.out + self.err
-        lines = self.err.splitlines()
-        first = next((line for line in lines if line.startswith(f"{place} {code} ")), "")
-        why, fix = LABELS[language]
-        told = [line for line in lines if line.startswith((f"  {why} ", f"  {fix} "))]
-        japanese = bool(re.search(r"[ぁ-んァ-ヶ一-龠]", re.sub("`.*?`", "", first)))
-        return bool(first) and len(told) >= 2 and told[-1].startswith(f"  {fix} ") and japanese == (language == "ja")
-
-
-Banso = Callable[..., Said]
-
-
-@pytest.fixture
-def space(tmp_path: Path) -> Path:
-    root = tmp_path / "space"
-    for folder in ("rules", "templates"):
-        shutil.copytree(SPACE / folder, root / folder)
-    return root
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
+def write_data(folder: Path) -> Path:
     folder.mkdir()
     for name, text in {"sfa.csv": SFA, "product.jsonl": PRODUCT, "help.jsonl": "", **HEADS}.items():
         (folder / name).write_text(text, encoding="utf-8")
     return folder
 
 
-@pytest.fixture(params=["ja", "en"])
-def language(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_data(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def once_loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data and a state into which it was loaded, to be copied."""
+    folder = tmp_path_factory.mktemp("once_loaded")
+    write_data(folder / "data")
+    words = ["load", "sfa", "product", "--data", str(folder / "data"), "--at", AT]
+    assert main(["-w", str(SPACE), "--state", str(folder / "state"), *words]) == FINE
+    return folder
 
 
 @pytest.fixture
-def banso(space: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Banso:
-    def run(*arguments: str | Path, language: str = "en") -> Said:
-        code = main(["-w", str(space), "--state", str(tmp_path / "state"), "--lang", language, *(str(each) for each in arguments)])
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
-
-    return run
-
-
-@pytest.fixture
-def loaded(banso: Banso, data: Path) -> Path:
+def loaded(tmp_path: Path, once_loaded: Path) -> Path:
     """The data folder, after everything in it was loaded."""
-    assert banso("load", "sfa", "product", "--data", data, "--at", AT).code == FINE
-    return data
-
-
-def change(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    shutil.copytree(once_loaded, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "data"
 
 
 def funnel(banso: Banso) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ from sqlglot import exp
 from engine.calendar import BusinessDays, Zone
 from engine.facts import algebra as a
 from engine.facts.fold import Moments, count_ignored, count_open
-from engine.rulebook import python, relations, sql, statement
+from engine.rulebook import python, python_text, relations, sql, statement
 from engine.rulebook.plan import Column, Plan
 
 from . import comparison
@@ -148,19 +148,19 @@ def first_taken_for_newest(patch: pytest.MonkeyPatch) -> None:
 
 def two_valued_not(patch: pytest.MonkeyPatch) -> None:
     """What is not true is false: the opposite of unknown becomes true."""
-    honest = python.Writer._either
+    honest = python_text.Writer._either
 
-    def either(self: python.Writer, node: a.Truth, *, wanted: bool) -> str:
+    def either(self: python_text.Writer, node: a.Truth, *, wanted: bool) -> str:
         if isinstance(node, a.Not):
             return f"(not {self.true(node.inner)})" if wanted else self.true(node.inner)
         return honest(self, node, wanted=wanted)
 
-    patch.setattr(python.Writer, "_either", either)
+    patch.setattr(python_text.Writer, "_either", either)
 
 
 def stale_source_ignored(patch: pytest.MonkeyPatch) -> None:
     """A source that stopped is believed like any other."""
-    patch.setattr(python.Writer, "_any_stale", lambda self, sources: "False")
+    patch.setattr(python_text.Writer, "_any_stale", lambda self, sources: "False")
 
 
 def closed_at_the_same_instant(patch: pytest.MonkeyPatch) -> None:
@@ -202,15 +202,15 @@ def first_step_not_proven(patch: pytest.MonkeyPatch) -> None:
 
 def unknown_row_ends_a_table(patch: pytest.MonkeyPatch) -> None:
     """A decision table stops at a row it cannot judge, although that row is only to be passed over."""
-    honest = python.Writer.value
+    honest = python_text.Writer.value
 
-    def value(self: python.Writer, node: a.Value) -> str:
+    def value(self: python_text.Writer, node: a.Value) -> str:
         if isinstance(node, a.Case) and isinstance(node.otherwise, a.Const) and node.otherwise.value is not None:
             stops = [row for truth, then in node.rows for row in ((truth, then), (a.IsUnknown(truth), a.Const(None)))]
             return honest(self, replace(node, rows=tuple(stops)))
         return honest(self, node)
 
-    patch.setattr(python.Writer, "value", value)
+    patch.setattr(python_text.Writer, "value", value)
 
 
 def doubt_forgotten(patch: pytest.MonkeyPatch) -> None:
@@ -235,13 +235,13 @@ def open_window_is_ignored(patch: pytest.MonkeyPatch) -> None:
 
 def last_day_left_out(patch: pytest.MonkeyPatch) -> None:
     """The last day of a calendar's period no longer belongs to it."""
-    honest = python.Writer._compare
+    honest = python_text.Writer._compare
 
-    def compare(self: python.Writer, node: a.Compare, *, wanted: bool) -> str:
+    def compare(self: python_text.Writer, node: a.Compare, *, wanted: bool) -> str:
         early = isinstance(node.value, a.Today) and node.operator == "<=" and isinstance(node.wanted, int)
         return honest(self, replace(node, wanted=node.wanted - 1) if early else node, wanted=wanted)  # type: ignore[operator]
 
-    patch.setattr(python.Writer, "_compare", compare)
+    patch.setattr(python_text.Writer, "_compare", compare)
 
 
 BUGS = (

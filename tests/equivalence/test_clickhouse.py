@@ -48,6 +48,7 @@ def in_clickhouse(session: Session, world: World, folder: Path) -> Engine:
     return run
 
 
+@pytest.mark.long
 def test_clickhouse_and_the_design_agree_on_every_account(session: Session, tmp_path: Path) -> None:
     for seed in WORLDS:
         world, rules = random_world(seed, ACCOUNTS), random_rules(seed)

@@ -10,8 +10,9 @@ import pytest
 
 from engine.calendar import zone as zone_of
 from engine.facts import PRIMITIVES
-from engine.facts.algebra import Node, walk
+from engine.facts.algebra import Node
 from engine.facts.fold import Fold, Needs, dump, fold_records, parse
+from engine.facts.reads import walk
 from engine.rulebook.python import compile_python
 
 from .comparison import Reached, business, differences, told
@@ -63,6 +64,7 @@ EXPECTED = {
 }
 
 
+@pytest.mark.long
 def test_sql_python_and_the_design_agree_on_every_account() -> None:
     """Every fact, step, segment, goal, rule and exclusion, of every account and contact, in every world."""
     reached: Reached = Counter()

@@ -3,16 +3,18 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+
+import pytest
 
 from engine.pipeline import ops
 from engine.pipeline.worker import WAVE
 from tests.builders import a_stalled_customer
 from tests.inbox import Inbox
-from tests.story import ROOT, SPACE, Story
+from tests.story import Story
+from tests.worker import start_worker
 
 MAILS = int(os.environ.get("KILLED_WORKER_MAILS", "200"))
 KILLS = int(os.environ.get("KILLED_WORKER_KILLS", "2"))
@@ -31,22 +33,7 @@ class Workers:
         self.minute += 1
         at = f"2026-04-07T09:{self.minute:02d}"
         self.story.heard(at.replace("T", " "))
-        command = [
-            sys.executable,
-            "-m",
-            "engine.cli",
-            "-w",
-            str(SPACE),
-            "--state",
-            str(self.story.config.state_folder),
-            "worker",
-            "--rehearse",
-            "--at",
-            at,
-            *options,
-        ]
-        settings = {"BANSO_SMTP_URL": self.inbox.url, "BANSO_DELIVERY": "production", "BANSO_LEASE_SECONDS": "2", "BANSO_SWEEP_SECONDS": "1"}
-        return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings})
+        return start_worker(self.story, at, *options, LEASE_SECONDS="2")
 
     def kill_after(self, mails: int) -> None:
         """Start one and kill it as soon as the inbox holds so many."""
@@ -59,6 +46,7 @@ class Workers:
         process.wait(10)
 
 
+@pytest.mark.long
 def test_killed_workers_double_nothing_and_lose_nothing(story: Story, inbox: Inbox) -> None:
     for number in range(MAILS):
         story.given(a_stalled_customer(f"c{number:05d}"))

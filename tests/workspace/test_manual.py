@@ -136,6 +136,7 @@ def _asked_for(designer: Designer, arguments: list[str], monkeypatch: pytest.Mon
     return found[1]
 
 
+@pytest.mark.long
 def test_following_the_page_leads_from_a_copied_rule_to_one_shared_with_everyone(
     designer: Designer, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

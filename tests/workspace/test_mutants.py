@@ -37,6 +37,7 @@ def test_every_rule_of_the_example_has_a_test_that_expects_it_to_win(workspace: 
     assert set(workspace.rules) - stopped - rules_tested(cases) == set()
 
 
+@pytest.mark.long
 def test_the_tests_notice_what_is_changed_a_little(workspace: Workspace, cases: list[Case]) -> None:
     sample = list(mutants(workspace))[::EVERY]
     survivors = [str(mutant) for mutant in sample if not killed(workspace, mutant, cases)]

@@ -47,13 +47,12 @@ class SmtpTransport:
 
     def opened(self) -> smtplib.SMTP:
         """A connection, encrypted and with a checked certificate wherever the relay offers it."""
-        context = ssl.create_default_context()
         if self._tls:
-            return smtplib.SMTP_SSL(self.host, self._port, timeout=COMMAND_SECONDS, context=context)
+            return smtplib.SMTP_SSL(self.host, self._port, timeout=COMMAND_SECONDS, context=ssl.create_default_context())
         session = smtplib.SMTP(self.host, self._port, timeout=COMMAND_SECONDS)
         session.ehlo_or_helo_if_needed()
         if session.has_extn("starttls"):
-            session.starttls(context=context)
+            session.starttls(context=ssl.create_default_context())
             session.ehlo()
         return session
 
