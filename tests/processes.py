@@ -9,6 +9,8 @@ from typing import IO
 
 from tests.story import ROOT, SPACE
 
+COMPILED_ONCE = {"PYTHONDONTWRITEBYTECODE": ""}  # a process that is started a hundred times must not compile itself each time
+
 
 def banso(state: Path, *words: str) -> list[str]:
     """`banso` with these words, for the small workspace of the stories."""
@@ -17,4 +19,4 @@ def banso(state: Path, *words: str) -> list[str]:
 
 def start(command: list[str], settings: Mapping[str, str], log: IO[bytes] | None = None) -> subprocess.Popen[bytes]:
     """A process that reads these settings besides the environment's, and writes what it says to the log."""
-    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=log)
+    return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **COMPILED_ONCE, **settings}, stdout=log, stderr=log)

@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import sys
 
 import pytest
 
 from tests.builders import a_stalled_customer
 from tests.inbox import Inbox
-from tests.story import ROOT, SPACE, Story
+from tests.processes import banso
+from tests.story import ROOT, Story
 
 MAILS = 20
 PATIENCE_SECONDS = 60
@@ -23,20 +23,7 @@ def test_a_worker_sends_everything_once_and_leaves(story: Story, inbox: Inbox, r
     settings = {"BANSO_SMTP_URL": inbox.url, "BANSO_SWEEP_SECONDS": "1"}
     if broker == "Redis":
         settings["BANSO_BROKER_URL"] = request.getfixturevalue("redis_url")
-    command = [
-        sys.executable,
-        "-m",
-        "engine.cli",
-        "-w",
-        str(SPACE),
-        "--state",
-        str(story.config.state_folder),
-        "worker",
-        "--rehearse",
-        "--until-idle",
-        "--at",
-        "2026-04-07T09:00",
-    ]
+    command = banso(story.config.state_folder, "worker", "--rehearse", "--until-idle", "--at", "2026-04-07T09:00")
     ended = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, timeout=PATIENCE_SECONDS, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "Traceback" not in ended.stderr

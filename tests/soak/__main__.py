@@ -22,7 +22,6 @@ from tests.soak.servers import Manners
 
 MANNERS = Manners(later=0.02, cut=0.005, slow=0.01)
 LEASE_SECONDS, SWEEP_SECONDS = 10, 3
-STORM_SECONDS_MAX = 8 * 3600
 SHOWN = 20
 PACKAGES = ("celery", "redis", "SQLAlchemy", "psycopg", "pysqlite3", "aiosmtpd")
 
@@ -53,6 +52,7 @@ def report(outcome: Outcome, kills: str) -> Report:
         ("letters taken without a reply", f"{storm.cut:,}"),
         ("unknown at some time", f"{calm.ever_unknown:,}"),
         ("unknown after the storm, of which taken", f"{storm.unknown:,}, {storm.unknown_taken:,}"),
+        ("sent in the storm", f"{storm.states.get('sent', 0):,}"),
         ("lost, doubled after the storm", f"{storm.lost:,}, {storm.doubled:,}"),
         ("sent after the calm", f"{calm.states.get('sent', 0):,}"),
         ("lost, doubled, unknown after the calm", f"{calm.lost:,}, {calm.doubled:,}, {calm.unknown:,}"),
@@ -81,6 +81,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--ledger", choices=["PostgreSQL", "SQLite"], default="PostgreSQL")
     parser.add_argument("--broker", choices=["Redis", "files"], default="Redis")
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=480, help="after which the storm ends, whether all was sent or not")
     parser.add_argument("--date", default=date_of_day(SystemClock().now() // DAY).isoformat())
     options = parser.parse_args(arguments)
     order = Order(
@@ -93,7 +94,7 @@ def main(arguments: list[str]) -> int:
         lease_seconds=LEASE_SECONDS,
         sweep_seconds=SWEEP_SECONDS,
         manners=MANNERS,
-        storm_seconds_max=STORM_SECONDS_MAX,
+        storm_seconds_max=options.minutes * 60,
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that nothing it started outlives it
     folder = Path(tempfile.mkdtemp(prefix="banso-soak-"))

@@ -196,7 +196,7 @@ class Soak:
             self._watch(number)
             with (self.folder / "processes.log").open("ab") as log:
                 worker = start(banso(self.state, "worker", "--until-idle"), self._settings(), log)
-            left = worker.wait(CALM_PATIENCE_SECONDS)
+            left = worker.wait(CALM_PATIENCE_SECONDS + self.order.touches)
             self.sink.close()
             if left != 0:
                 self.outcome.wrong.append(f"calm: a worker left with {left}")
