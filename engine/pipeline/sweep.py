@@ -18,7 +18,7 @@ from engine.touches.touch import State
 
 log = logging.getLogger("banso.sweep")
 CHUNK = 50  # ids in one message: a message costs far more than an id
-RING_MAX = 5_000  # ids rung for in one sweep
+RING_MAX = 2_000  # ids rung for in one sweep: several times what the worker beside it sends until the next
 RING_AGAIN = 2  # sweeps after which what is still due is rung for again: a lost message costs so long, a needless one only a look
 
 Ring = Callable[[str, list[str]], None]

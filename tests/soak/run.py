@@ -24,6 +24,7 @@ from tests.story import Story
 
 MORNING = at("2026-04-07 09:01")
 TICK_SECONDS = 0.05
+FLOW_SECONDS = 1.0  # without a letter, then they do not flow
 AT_ONCE = 2_000  # accounts that are written in one transaction
 CALM_STEP = 20 * MINUTE  # after which a relay's log proves that a letter was not taken, and what was put off is due
 CALM_ROUNDS = 6
@@ -138,12 +139,13 @@ class Soak:
 
     def _until_sent(self, fleet: Fleet, nemesis: Nemesis) -> None:
         """The nemesis' time runs only while letters flow: a machine too slow to start workers as fast as they die would never send."""
-        started = looked = last = time.monotonic()
+        started = looked = last = grew = time.monotonic()
         flowing, taken, waiting = 0.0, 0, list[Act]()
         while True:
             fleet.keep()
             now, before, taken = time.monotonic(), taken, self.sink.entries()
-            flowing += (now - last) if taken > before else 0.0
+            grew = now if taken > before else grew
+            flowing += now - last if taken and now - grew < FLOW_SECONDS else 0.0
             last = now
             waiting = [act for act in dict.fromkeys([*waiting, *nemesis.due(flowing, taken)]) if not self._act(act, fleet, nemesis)]
             if now - looked > 1:
