@@ -53,7 +53,19 @@ bench: $(VENV)/.dev ## Run the benchmarks and write benchmarks/results/
 	$(BIN)/python -m benchmarks.lint
 	$(BIN)/python -m benchmarks.mail
 
-soak: $(VENV)/.dev ## Spoil a workspace in every small way: about half an hour
+SOAK_TOUCHES ?= 100000
+SOAK_SEED ?= 1
+SOAK_KILL_SECONDS ?= 0.3-2
+SOAK_LEDGER ?= PostgreSQL
+SOAK_BROKER ?= Redis
+SOAK_WORKERS ?= 4
+SOAK_MINUTES ?= 480
+
+soak: $(VENV)/.dev ## Send 100,000 mails through real processes that are killed, wiped and restarted: an hour and more
+	$(BIN)/python -m tests.soak --touches $(SOAK_TOUCHES) --seed $(SOAK_SEED) --kill-seconds $(SOAK_KILL_SECONDS) \
+		--ledger $(SOAK_LEDGER) --broker $(SOAK_BROKER) --workers $(SOAK_WORKERS) --minutes $(SOAK_MINUTES)
+
+mutations: $(VENV)/.dev ## Spoil a workspace in every small way: about half an hour
 	$(BIN)/python -m pytest tests/workspace/test_mutations.py --all-mutations -rP
 
 lock: ## Make the lock files anew (needs uv)
@@ -63,4 +75,4 @@ lock: ## Make the lock files anew (needs uv)
 clean: ## Remove the virtual environment and state
 	rm -rf $(VENV) .banso examples/*/.banso build *.egg-info
 
-.PHONY: help demo up test test-editor check fix bench soak lock clean
+.PHONY: help demo up test test-editor check fix bench soak mutations lock clean

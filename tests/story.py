@@ -2,9 +2,9 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
@@ -49,6 +49,14 @@ def quiet(_what: str, _done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
 
+def _read(workspace: Workspace, kinds: Mapping[str, str], record: Record) -> Record:
+    """The record with its value as the workspace declares it."""
+    if record.field is None:
+        return record
+    value, number = normalise(kinds.get(record.field, "text"), record.value or "", workspace.zone.day(record.occurred_at))
+    return replace(record, value=value, number=number)
+
+
 class Story:
     """Every source counts as heard at the instant of an act, but those named in `stale`."""
 
@@ -73,16 +81,9 @@ class Story:
     def given(self, *records: Record | Sequence[Record]) -> None:
         """Accept records through the tail, known when each says it is; values read as the workspace declares."""
         workspace = self.system.workspace
+        read = partial(_read, workspace, workspace.field_kinds())
         with self.system.ledger.write() as connection:
-            ledger_records.append_tail(connection, [self._read(record, workspace) for record in flat(records)], self.clock.now())
-
-    @staticmethod
-    def _read(record: Record, workspace: Workspace) -> Record:
-        if record.field is None:
-            return record
-        kind = workspace.field_kinds().get(record.field, "text")
-        value, number = normalise(kind, record.value or "", workspace.zone.day(record.occurred_at))
-        return replace(record, value=value, number=number)
+            ledger_records.append_tail(connection, map(read, flat(records)), self.clock.now())
 
     def heard(self, when: str, *, stale: Sequence[str] = ()) -> None:
         """Every source but the stale ones was asked just now and had nothing new."""
@@ -124,7 +125,8 @@ class Story:
     def happens(self, record: Record) -> Reaction:
         """A record comes in at its own instant and is answered at once."""
         self.clock.set(max(record.occurred_at, self.clock.now()))
-        return on_event(self.system, self._read(record, self.system.workspace))
+        workspace = self.system.workspace
+        return on_event(self.system, _read(workspace, workspace.field_kinds(), record))
 
     def sweep_and_send(self) -> Counter[str]:
         worker, counts = self.worker(), Counter[str]()

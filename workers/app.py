@@ -5,10 +5,9 @@ from typing import Any
 
 from celery import Celery
 
-from engine.calendar import SECOND
 from engine.channels import DISPATCHED
 from engine.config import Config
-from engine.pipeline.sweep import RING_AGAIN
+from engine.pipeline.sweep import ring_again
 
 POLLING_SECONDS = 0.01  # of the broker without a server; its default of a second makes 10 messages a second
 
@@ -59,6 +58,6 @@ def make_app(config: Config) -> Celery:
     return app
 
 
-def ring(app: Celery, channel: str, ids: list[str]) -> None:
+def ring(app: Celery, config: Config, channel: str, ids: list[str]) -> None:
     """Ask a worker of the channel to look at these touches, soon: the sweep rings again, so an old message only costs a look."""
-    app.send_task("dispatch", args=[ids], queue=channel, expires=RING_AGAIN // SECOND)
+    app.send_task("dispatch", args=[ids], queue=channel, expires=ring_again(config))

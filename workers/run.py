@@ -29,6 +29,7 @@ def run_worker(system: System, queues: list[str], *, until_idle: bool = False) -
     warnings.filterwarnings("ignore", category=SecurityWarning)  # Celery warns of root; messages are JSON ids, nothing is unpickled
     logging.getLogger("kombu").setLevel(logging.ERROR)  # a broker of files has no host name, and kombu says so each time
     app = make_app(system.config)
+    _ = system.ledger  # opened here: who cannot reach it leaves and is started again, instead of living on with a thread less
     worker = Worker(system, worker_name())
     register(app, worker)
     stop = Event()
@@ -74,7 +75,7 @@ def _sweep_on(system: System, app: Celery, name: str, stop: Event, *, until_idle
 def sweep_once(system: System, app: Celery) -> bool:
     """One sweep; a broker or a ledger that is away only delays. Returns whether anything was moved."""
     try:
-        found = sweep(system, lambda channel, ids: ring(app, channel, ids))
+        found = sweep(system, lambda channel, ids: ring(app, system.config, channel, ids))
     except (OperationalError, OSError) as problem:
         log.warning("broker away, sweeping goes on: %s", problem)
         return True

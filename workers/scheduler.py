@@ -26,6 +26,7 @@ TICK_SECONDS = 20
 def run_scheduler(system: System) -> None:
     """Wake at once and then every few seconds until told to stop."""
     app, name = make_app(system.config), worker_name()
+    _ = system.ledger  # opened here: who cannot reach it leaves and is started again
     clock = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
 
     stop = Event()

@@ -126,14 +126,20 @@ def settle(connection: Connection, touch_id: str, attempt: int, now: int, **chan
 
 def release(connection: Connection, ids: Sequence[str], owner: str) -> None:
     """Give claims back untouched, when the work on them broke."""
-    mine = and_(touches.c.id.in_(ids), touches.c.owner == owner, touches.c.state == State.CLAIMED)
-    connection.execute(update(touches).where(mine).values(state=State.PENDING, **RELEASED))
+    mine = _held_by(connection, ids, owner, State.CLAIMED)
+    connection.execute(update(touches).where(touches.c.id.in_(mine)).values(state=State.PENDING, **RELEASED))
 
 
 def take_back(connection: Connection, ids: Sequence[str], owner: str) -> None:
     """Touches marked as being handed over that certainly were not: the worker broke before it came to them. No window is open for them."""
-    mine = and_(touches.c.id.in_(ids), touches.c.owner == owner, touches.c.state == State.SENDING)
-    connection.execute(update(touches).where(mine).values(state=State.PENDING, begun_at=None, window_last_day=None, **RELEASED))
+    mine = _held_by(connection, ids, owner, State.SENDING)
+    connection.execute(update(touches).where(touches.c.id.in_(mine)).values(state=State.PENDING, begun_at=None, window_last_day=None, **RELEASED))
+
+
+def _held_by(connection: Connection, ids: Sequence[str], owner: str, *states: State) -> list[str]:
+    """Those of these touches that the worker holds, locked in order of id: its threads would else wait for each other in a circle."""
+    held = and_(touches.c.id.in_(ids), touches.c.owner == owner, touches.c.state.in_(states))
+    return list(connection.scalars(select(touches.c.id).where(held).order_by(touches.c.id).with_for_update()))
 
 
 @dataclass(frozen=True)
@@ -162,9 +168,9 @@ def _unlocked(connection: Connection, which: ColumnElement[bool]) -> list[str]:
 
 def renew_leases(connection: Connection, owner: str, ids: Sequence[str], until: int) -> set[str]:
     """Only what the worker has in hand: what it let fall must go back. Returns the ids that are still its own."""
-    held = and_(touches.c.id.in_(ids), touches.c.owner == owner, touches.c.state.in_([State.CLAIMED, State.SENDING]))
-    connection.execute(update(touches).where(held).values(leased_until=until))
-    return set(connection.scalars(select(touches.c.id).where(held)))
+    held = _held_by(connection, ids, owner, State.CLAIMED, State.SENDING)
+    connection.execute(update(touches).where(touches.c.id.in_(held)).values(leased_until=until))
+    return set(held)
 
 
 def expire_overdue(connection: Connection, now: int) -> int:

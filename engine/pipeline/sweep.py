@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from engine.calendar import SECOND
 from engine.channels import DISPATCHED
+from engine.config import Config
 from engine.errors import BansoError
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
@@ -17,10 +18,15 @@ from engine.touches.touch import State
 
 log = logging.getLogger("banso.sweep")
 CHUNK = 50  # ids in one message: a message costs far more than an id
-RING_MAX = 5_000  # ids rung for in one sweep
-RING_AGAIN = 30 * SECOND
+RING_MAX = 2_000  # ids rung for in one sweep: several times what the worker beside it sends until the next
+RING_AGAIN = 2  # sweeps after which what is still due is rung for again: a lost message costs so long, a needless one only a look
 
 Ring = Callable[[str, list[str]], None]
+
+
+def ring_again(config: Config) -> int:
+    """Seconds after which a touch that is still due is rung for again, and an older message is worth nothing."""
+    return RING_AGAIN * config.sweep_seconds
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ def sweep(system: System, ring: Ring) -> Swept:
         if freed.unknown:
             ledger_records.append_tail(connection, [outcome_record(touch, State.UNKNOWN, now) for touch in freed.unknown], now)
         expired = ledger_touches.expire_overdue(connection, now)
-        due = ledger_touches.due_ids(connection, now, now - RING_AGAIN, RING_MAX, DISPATCHED)
+        due = ledger_touches.due_ids(connection, now, now - ring_again(system.config) * SECOND, RING_MAX, DISPATCHED)
         ledger_touches.mark_rung(connection, [touch for touch, _ in due], now)
     for channel in sorted({channel for _, channel in due}):
         ids = [touch for touch, of in due if of == channel]

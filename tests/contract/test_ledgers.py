@@ -1,7 +1,7 @@
 """The same ledger on SQLite and on PostgreSQL: one suite of what the rest of banso relies on, run on both."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -300,6 +300,25 @@ def test_what_dead_workers_held_is_freed(ledger: Ledger) -> None:
         freed = touches.release_expired(connection, LEASE + 1)
         assert (freed.released, [(touch.id, touch.state) for touch in freed.unknown]) == (1, [("t2", "unknown")])
         assert [touch.state for touch in touches.get_touches(connection, ["t1", "t2", "t3"])] == ["pending", "unknown", "claimed"]
+
+
+def test_renewing_leases_and_ending_touches_wait_for_each_other_in_one_order(ledger: Ledger) -> None:
+    """The heartbeat renews what the wave is ending, whatever order the rows lie in; in two orders each would wait for the other for ever."""
+    with ledger.write() as connection:
+        touches.add_touches(connection, [a_touch(each, account=each) for each in ("t2", "t1")])
+        touches.claim(connection, ["t1", "t2"], "w", NOW, LEASE, 8)
+
+    def renew() -> set[str]:
+        with ledger.write() as connection:
+            return touches.renew_leases(connection, "w", ["t1", "t2"], LEASE + SECOND)
+
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.write() as connection:
+            assert touches.finish(connection, "t1", "w", State.CLAIMED, NOW, state=State.DROPPED)
+            kept = pool.submit(renew)
+            assert not wait([kept], timeout=0.2).done
+            assert touches.finish(connection, "t2", "w", State.CLAIMED, NOW, state=State.DROPPED)
+        assert kept.result(30) == set()
 
 
 def test_a_reply_that_came_after_the_lease_settles_what_was_unknown(ledger: Ledger) -> None:

@@ -1,6 +1,6 @@
 """Whatever is spoilt in a workspace is told in words, at its line, or changes nothing.
 
-`--all-mutations` tries all of them (`make soak`); else a few of each kind, drawn by a fixed seed.
+`--all-mutations` tries all of them (`make mutations`); else a few of each kind, drawn by a fixed seed.
 """
 
 import random
