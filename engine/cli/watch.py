@@ -146,20 +146,20 @@ def _waits_for(each: Waiting, language: Language) -> str:
 def failures(
     context: typer.Context,
     rule: Annotated[str | None, typer.Option(help="Only this rule's, under its earlier names too.")] = None,
-    state: Annotated[str | None, typer.Option(help="Only failed, unknown or expired ones.")] = None,
+    only: Annotated[str | None, typer.Option(help="failed, unknown or expired; --state is the state folder everywhere.")] = None,
     since: Annotated[str | None, typer.Option(help="Only what came to it from this instant on.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many, the newest.")] = 50,
     at: At = None,
     as_json: AsJson = False,
 ) -> None:
     """Show touches that failed, expired, or of which nobody can tell: why, and what the receiver said."""
-    if state is not None and state not in FAILED_STATES:
-        raise typer.BadParameter(" | ".join(FAILED_STATES), param_hint="--state")
+    if only is not None and only not in FAILED_STATES:
+        raise typer.BadParameter(" | ".join(FAILED_STATES), param_hint="--only")
     door: Door = context.obj
     with door.system(at) as system:
         language, workspace = door.language(system), system.workspace
         wanted = Wanted(
-            states=(state,) if state else FAILED_STATES,
+            states=(only,) if only else FAILED_STATES,
             rules=names_of(system, rule) if rule else (),
             since=parse_instant(since, workspace, "--since") if since else None,
             limit=limit,
