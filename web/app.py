@@ -1,55 +1,66 @@
-"""The HTTP application: is the process alive, can it work, and how much is waiting."""
+"""The HTTP application: is the process alive, can it work, does the deployment do its work, and the numbers of it all."""
 
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 
 from engine.errors import BansoError
-from engine.pipeline.ops import Status, open_work, status
+from engine.pipeline.ops import Status, gauges, lateness, open_work, status
 from engine.pipeline.system import System
+from web.metrics import CONTENT_TYPE_LATEST, written
 
 log = logging.getLogger("banso.web")
 UNAVAILABLE = 503
 
 Body = Mapping[str, Any]
+Answer = TypeVar("Answer", bound=Response)
 
 
 def make_app(system: System) -> FastAPI:
     """The application for a deployment. Without the pages that explain the API: they load scripts from other people's servers."""
     app = FastAPI(title="banso", docs_url=None, redoc_url=None)
 
-    @app.get("/health")
-    async def health() -> dict[str, str]:
+    @app.get("/live")
+    async def live() -> dict[str, str]:
         """The process answers; nothing else is looked at, so that an absent ledger does not get it killed."""
         return {"status": "ok"}
 
     @app.get("/ready")
     def ready() -> JSONResponse:
-        """Whether ledger and workspace can be worked with."""
-        return _answer(lambda: _readiness(system))
+        """Whether ledger and workspace can be worked with. Late touches do not matter here: workers wait for a web that is ready."""
+        return _answer(lambda: JSONResponse(_readiness(system)))
+
+    @app.get("/health")
+    def health() -> JSONResponse:
+        """Whether the deployment does its work: it is ready, and no touch is due for longer than BANSO_LATE_SECONDS."""
+        return _answer(lambda: _health(system))
+
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return _answer(lambda: Response(written(gauges(system)), media_type=CONTENT_TYPE_LATEST))
 
     @app.get("/status")
     def numbers() -> JSONResponse:
         """Queues and sources in numbers; instants are microseconds UTC."""
-        return _answer(lambda: _numbers(status(system)))
+        return _answer(lambda: JSONResponse(_numbers(status(system))))
 
     return app
 
 
-def _answer(ask: Callable[[], Body]) -> JSONResponse:
-    """What `ask` found, or 503. The reason is codes and names only: messages may quote hosts, users or customers, so they go to the log."""
+def _answer(ask: Callable[[], Answer]) -> Answer | JSONResponse:
+    """What `ask` found, or 503. The reason is codes and names only: messages may quote hosts, users or customers."""
     try:
-        return JSONResponse(ask())
+        return ask()
     except BansoError as error:
         log.warning("not ready: %s", error)
         reason = " ".join(sorted({fault.code for fault in error.faults}))
     except Exception as error:  # noqa: BLE001 - the answer to a probe is no, whatever the store's driver raises
-        log.warning("not ready: %s: %s", type(error).__name__, error)
+        log.warning("not ready: %s", error)
         reason = type(error).__name__
     return JSONResponse({"status": "unavailable", "reason": reason}, UNAVAILABLE)
 
@@ -61,13 +72,24 @@ def _readiness(system: System) -> Body:
     return {"status": "ready", "rules": rules, "workspace_faults": len(system.faults)}
 
 
+def _health(system: System) -> JSONResponse:
+    ready, found = _readiness(system), lateness(system)
+    body = {**ready, "status": "late" if found.is_late else "ok", "oldest_due_seconds": round(found.seconds)}
+    return JSONResponse(body, UNAVAILABLE if found.is_late else 200)
+
+
 def _numbers(found: Status) -> Body:
     """Names of sources, states and scopes as keys, numbers as values: a pause may carry an account's name, a worker its host's."""
     return {
         "states": dict(found.states),
         "due": found.due,
         "next_due": found.next_due,
-        "workers": len(found.workers),
+        "oldest_due": found.oldest_due,
+        "unknown_since": found.unknown_since,
+        "unfinished": len(found.unfinished),
+        "workers": sum(each.condition == "alive" for each in found.workers),
+        "lost": sum(each.condition != "alive" for each in found.workers),
+        "breakers": len(found.breakers),
         "pauses": dict(Counter(pause.scope for pause in found.pauses)),
         "loads": {load.source: {name: value for name, value in asdict(load).items() if name != "source"} for load in found.loads},
         "stale": len(found.stale),

@@ -17,6 +17,7 @@ def run_web(system: System) -> None:
         host=system.config.web_host,
         port=system.config.web_port,
         log_level="warning",
+        log_config=None,  # its lines go where all others go, and so lose what must not stay in them
         access_log=False,  # links in mails carry tokens, which must not stay in logs
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,

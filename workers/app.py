@@ -55,6 +55,7 @@ def make_app(config: Config) -> Celery:
     app = Celery("banso")
     app.conf.update(SETTINGS)
     app.conf.update(broker_settings(config))
+    app.conf.update(task_send_sent_event=config.celery_events)
     return app
 
 

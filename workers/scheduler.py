@@ -17,7 +17,7 @@ from engine.pipeline.ops import sign_of_life
 from engine.pipeline.slots import due_night
 from engine.pipeline.system import System
 from workers.app import make_app
-from workers.run import sweep_once, worker_name
+from workers.run import say_farewell, sweep_once, worker_name
 
 log = logging.getLogger("banso.scheduler")
 TICK_SECONDS = 20
@@ -32,7 +32,7 @@ def run_scheduler(system: System) -> None:
     stop = Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
-    clock.add_job(sign_of_life, "interval", seconds=system.config.lease_seconds / 2, args=[system, name, "scheduler"])
+    clock.add_job(sign_of_life, "interval", seconds=system.config.lease_seconds / 3, args=[system, name, "scheduler"])
     at_once = moment_of(SystemClock().now(), ZoneInfo("UTC"))  # what was missed while nobody was there
     clock.add_job(tick, "interval", seconds=TICK_SECONDS, args=[system, app], next_run_time=at_once)
     clock.add_job(sweep_once, "interval", seconds=system.config.sweep_seconds, args=[system, app])
@@ -40,6 +40,7 @@ def run_scheduler(system: System) -> None:
     clock.start()
     stop.wait()
     clock.shutdown(wait=True)
+    say_farewell(system, name)
 
 
 def tick(system: System, app: Celery) -> None:

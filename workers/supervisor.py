@@ -1,56 +1,91 @@
-"""`banso up`: one process each for worker, scheduler and web, in one group; one that leaves is started again."""
+"""`banso up`: one process each for worker, scheduler and web, in one group; one that leaves is started again, ever later."""
 
+import logging
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from types import FrameType
 
 from engine.clock import monotonic_seconds
 from engine.config import Config
 
+log = logging.getLogger("banso.supervisor")
 COMMANDS = ("worker", "scheduler", "serve")
-WAIT_FIRST, WAIT_MAX = 1.0, 30.0  # seconds before a process that left is started again
-STEADY_SECONDS = 60.0  # who ran so long begins again with the first wait
-STOP_SECONDS = 25.0
+STOP_SECONDS = 25.0  # for all of them together; less than the 30 that platforms give before they kill
+LOOK_SECONDS = 0.2
+OFTEN, OFTEN_SECONDS = 3, 300.0  # more exits than this within that time are told loudly
 
 
+@dataclass(frozen=True)
+class Patience:
+    """Seconds before a process that left is started again: twice as long each time; who ran steadily begins anew with the first wait."""
+
+    first: float = 1.0
+    longest: float = 30.0
+    steady: float = 60.0
+
+    def after(self, wait: float, ran: float) -> float:
+        """The next wait, after a wait of `wait` (0: none yet) and a run of `ran` seconds."""
+        return self.first if ran > self.steady or not wait else min(wait * 2, self.longest)
+
+
+@dataclass
 class Process:
     """One supervised process."""
 
-    def __init__(self, command: str, config: Config) -> None:
-        self.command, self.config = command, config
-        self.wait, self.not_before = WAIT_FIRST, 0.0
-        self.child: subprocess.Popen[bytes] | None = None
-        self.started = 0.0
+    name: str
+    command: Sequence[str]
+    patience: Patience = Patience()
+    wait: float = 0.0
+    not_before: float = 0.0
+    started: float = 0.0
+    exits: list[float] = field(default_factory=list)
+    child: subprocess.Popen[bytes] | None = None
 
-    def keep(self) -> None:
+    def keep(self, now: float) -> None:
         """Start the process if it does not run and its wait is over."""
-        now = monotonic_seconds()
-        if self.child is not None and self.child.poll() is not None:
-            self.wait = WAIT_FIRST if now - self.started > STEADY_SECONDS else min(self.wait * 2, WAIT_MAX)
-            self.not_before, self.child = now + self.wait, None
+        if self.child is not None and (code := self.child.poll()) is not None:
+            self.child = None
+            self._left(now, code)
         if self.child is None and now >= self.not_before:
-            workspace, state = str(self.config.workspace), str(self.config.state_folder)
-            self.child = subprocess.Popen([sys.executable, "-m", "engine.cli", "-w", workspace, "--state", state, self.command])
+            self.child = subprocess.Popen(self.command)
             self.started = now
 
-    def stop(self) -> None:
+    def _left(self, now: float, code: int) -> None:
+        self.wait = self.patience.after(self.wait, now - self.started)
+        self.not_before = now + self.wait
+        self.exits = [*(each for each in self.exits if each > now - OFTEN_SECONDS), now]
+        log.warning("%s left with %s, starts again in %s seconds", self.name, code, self.wait)
+        if len(self.exits) > OFTEN:
+            log.error("%s left %s times within %s minutes: it does not work, look at why", self.name, len(self.exits), int(OFTEN_SECONDS // 60))
+
+    def ask_to_stop(self) -> None:
         if self.child is not None and self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
 
     def wait_until_gone(self, deadline: float) -> None:
+        """Killed at the deadline: what it was handing over becomes unknown, and that is shown."""
         if self.child is None:
             return
         try:
             self.child.wait(timeout=max(deadline - monotonic_seconds(), 0.1))
         except subprocess.TimeoutExpired:
+            log.error("%s did not stop in time and is killed", self.name)  # noqa: TRY400 - where it came through says nothing
             self.child.kill()
+            self.child.wait()
 
 
-def run_all(config: Config) -> None:
+def processes_of(config: Config) -> list[Process]:
+    """What a deployment on one machine consists of."""
+    place = ["-w", str(config.workspace), "--state", str(config.state_folder)]
+    return [Process(command, [sys.executable, "-m", "engine.cli", *place, command]) for command in COMMANDS]
+
+
+def supervise(processes: Sequence[Process]) -> None:
     """Run everything until told to stop; then ask each process to finish and wait for it."""
-    processes = [Process(command, config) for command in COMMANDS]
     stopping = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -61,10 +96,10 @@ def run_all(config: Config) -> None:
     signal.signal(signal.SIGINT, stop)
     while not stopping:
         for process in processes:
-            process.keep()
-        time.sleep(0.2)
+            process.keep(monotonic_seconds())
+        time.sleep(LOOK_SECONDS)
     for process in processes:
-        process.stop()
+        process.ask_to_stop()
     deadline = monotonic_seconds() + STOP_SECONDS
     for process in processes:
         process.wait_until_gone(deadline)

@@ -1,14 +1,37 @@
 """Tasks: ids in, nothing out. The ledger knows what is due and what became of it."""
 
+from dataclasses import dataclass
+
 from celery import Celery
+from celery.worker import state as consumer
 
-from engine.pipeline.dispatch import dispatch
-from engine.pipeline.worker import Worker
+from engine.pipeline.dispatch import TASK_SECONDS, dispatch
+from engine.pipeline.worker import WAVE, Worker
 
 
-def register(app: Celery, worker: Worker) -> None:
+@dataclass
+class Busy:
+    """Since when the worker is at its task, for the thread that gives signs of life; None between tasks."""
+
+    since: int | None = None
+
+
+def register(app: Celery, worker: Worker, busy: Busy) -> None:
     """Bind the tasks to one worker process's connections."""
 
     @app.task(name="dispatch")  # type: ignore[untyped-decorator]  # Celery has no types
     def _dispatch(ids: list[str]) -> None:
-        dispatch(worker, ids)
+        busy.since = worker.system.clock.now()
+        try:
+            send(worker, ids)
+        finally:
+            busy.since = None
+
+
+def send(worker: Worker, ids: list[str]) -> None:
+    """Wave by wave, so that a worker that is told to stop claims nothing more; the sweep rings for what is left."""
+    started = worker.system.clock.monotonic()
+    for start in range(0, len(ids), WAVE):
+        if consumer.should_stop is not None or worker.system.clock.monotonic() - started > TASK_SECONDS:
+            return
+        dispatch(worker, ids[start : start + WAVE])

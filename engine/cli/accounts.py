@@ -11,7 +11,7 @@ from rich.table import Table
 from engine.calendar import date_of_day
 from engine.channels.letter import Unwritable
 from engine.cli.door import AsJson, At, Door, instant_asked, out, print_json, shown
-from engine.cli.ops import touch_reason_in_words
+from engine.cli.watch import touch_reason_in_words
 from engine.errors import refuse
 from engine.facts.route import COMPLETE
 from engine.messages import Language, say, say_detail, say_reason

@@ -1,84 +1,34 @@
-"""For ops people: status, pause, resume, suppress, doctor."""
+"""What ops people order: pause, resume, settle, retry, suppress. What they look at stands in `watch`."""
 
-import sys
 from typing import Annotated
 
 import typer
-from rich.markup import escape
-from rich.table import Table
 
+from engine.cli import watch
 from engine.cli.door import FAULTS, AsJson, At, Door, out, parse_instant, print_json, shown
+from engine.cli.watch import WITH_YEAR
 from engine.decision.standing import Pause
-from engine.detail import parts_of
 from engine.errors import refuse
-from engine.messages import Language, say, say_detail
+from engine.messages import Language, say
 from engine.pipeline import ops as work
-from engine.pipeline.ops import Check, Status
-from engine.touches.delivery import DeliveryReason
-from engine.touches.touch import State
-from engine.workspace.model import Workspace
+from engine.pipeline.ops.by_hand import RETRIABLE, Retried, to_retry
+from engine.pipeline.ops.view import names_of
 
 SCOPES = ("all", "channel", "rule", "account")
 KINDS = ("opted_out", "bounced")
-WITH_YEAR = "%Y-%m-%d %H:%M"
-LEVELS = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "bad": "[red]✗[/red]"}
 
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Queues, pauses and sources.")
-    group.command()(status)
-    group.command()(pause)
-    group.command()(resume)
-    group.command()(settle)
+    for command in (watch.status, watch.queue, watch.failures, retry, pause, resume, settle, watch.sources):
+        group.command()(command)
     app.add_typer(group, name="ops")
     app.command()(suppress)
-    app.command()(doctor)
-
-
-def status(context: typer.Context, at: At = None, as_json: AsJson = False) -> None:
-    """Show queues, sources, workers and pauses."""
-    door: Door = context.obj
-    with door.system(at) as system:
-        found = work.status(system)
-        if as_json:
-            print_json(found)
-        else:
-            _print_status(found, system.workspace, door.language(system))
-
-
-def _print_status(found: Status, workspace: Workspace, language: Language) -> None:
-    touches = Table(title=say(language, "status.touches"), title_justify="left")
-    touches.add_column(say(language, "status.state"))
-    touches.add_column(say(language, "status.number"), justify="right")
-    for state, number in sorted(found.states.items()):
-        touches.add_row(say(language, f"state.{state}"), f"{number:,}")
-        for reason, of_it in sorted(found.reasons.get(state, {}).items()):
-            touches.add_row(f"  {touch_reason_in_words(reason, language)}", f"{of_it:,}", style="dim")
-    out.print(touches)
-    out.print(say(language, "status.due", due=found.due, next=shown(found.next_due, workspace), workers=len(found.workers)))
-    sources = Table(title=say(language, "status.sources"), title_justify="left")
-    for key in ("source", "loaded", "covers", "fresh", "quarantine"):
-        sources.add_column(say(language, f"status.{key}"))
-    for load in found.loads:
-        fresh = say(language, "status.stale") if load.source in found.stale else say(language, "status.ok")
-        times = (shown(load.loaded_at, workspace), shown(load.covers_until, workspace))
-        sources.add_row(load.source, *times, fresh, str(found.quarantine.get(load.source, 0)))
-    out.print(sources)
-    for each in found.pauses:
-        out.print(
-            say(language, "status.pause", scope=each.scope, name=each.name, reason=each.reason, until=shown(each.until, workspace, WITH_YEAR)),
-            style="yellow",
-        )
-
-
-def touch_reason_in_words(reason: str, language: Language) -> str:
-    """Why a touch waits or ended: a gate's word, or one of the delivery's."""
-    if reason in set(DeliveryReason):
-        return say(language, f"delivery.{reason}")
-    return say(language, f"reason.{reason}", detail="").strip()
+    app.command()(watch.doctor)
 
 
 Scope = Annotated[str, typer.Argument(help="all, channel, rule or account.")]
+By = Annotated[str, typer.Option("--as", help="Who says so.", envvar="BANSO_USER")]
 Named = Annotated[str, typer.Argument(help="Which channel, rule or account; nothing for all.")]
 
 
@@ -88,7 +38,7 @@ def pause(
     name: Named = "",
     until: Annotated[str, typer.Option(help="When it ends; every pause has an end.")] = ...,  # type: ignore[assignment]  # typer's way to say required
     reason: Annotated[str, typer.Option(help="Why, for everybody who wonders.")] = ...,  # type: ignore[assignment]  # the same
-    by: Annotated[str, typer.Option("--as", help="Who says so.", envvar="BANSO_USER")] = "ops",
+    by: By = "ops",
     at: At = None,
 ) -> None:
     """Stop deciding and sending within a scope until an instant; what is queued waits."""
@@ -130,6 +80,37 @@ def settle(
         out.print(say(door.language(system), f"settled.{state}", touch=touch))
 
 
+def retry(
+    context: typer.Context,
+    touch: Annotated[str | None, typer.Argument(help="One touch's id, as `banso ops failures` shows it.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Every failed touch of this rule.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Every touch that failed for this reason: unwritable or refused.")] = None,
+    by: By = "ops",
+    at: At = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put failed touches back, to be judged and written anew under the same Message-ID; never what may have been sent."""
+    if (touch is None) == (rule is None and reason is None) or reason not in {None, *RETRIABLE}:
+        raise typer.BadParameter(f"TOUCH | --rule RULE | --reason {'|'.join(sorted(RETRIABLE))}", param_hint="TOUCH")
+    door: Door = context.obj
+    with door.system(at) as system:
+        done = work.retry(system, to_retry(touch, names_of(system, rule) if rule else (), reason), by)
+        if touch is not None and not (done.again or done.left):
+            raise refuse("E649", touch, name=touch)
+        if as_json:
+            print_json(done)
+        else:
+            _print_retried(done, door.language(system))
+    if touch is not None and done.left:
+        raise typer.Exit(FAULTS)
+
+
+def _print_retried(done: Retried, language: Language) -> None:
+    out.print(say(language, "retry.again", number=len(done.again)))
+    for touch, why_not in done.left:
+        out.print(say(language, "retry.left", touch=touch, why=say(language, f"retry.{why_not}")), soft_wrap=True)
+
+
 def suppress(
     context: typer.Context,
     address: Annotated[str, typer.Argument(help="The e-mail address.")],
@@ -151,34 +132,3 @@ def suppress(
         else:
             kept = work.suppress(system, address, kind or KINDS[0], reason)
             out.print(say(language, "ops.suppressed", address=kept, kind=say(language, f"reason.{kind or KINDS[0]}")))
-
-
-def doctor(
-    context: typer.Context,
-    alive: Annotated[str | None, typer.Option(help="Only ask whether a worker or scheduler gave a sign of life; for health checks.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Look for everything that can be wrong with a deployment; exit 1 if something is."""
-    door: Door = context.obj
-    with door.system() as system:
-        if alive is not None:
-            raise typer.Exit(0 if work.is_alive(system, alive) else FAULTS)
-        checks = work.doctor(system, sys.version_info[:3])
-        if as_json:
-            print_json(checks)
-        else:
-            _print_checks(checks, door.language(system))
-    if any(check.level == "bad" for check in checks):
-        raise typer.Exit(FAULTS)
-
-
-def _print_checks(checks: list[Check], language: Language) -> None:
-    for check in checks:
-        told = ", ".join(_found_in_words(each, language) for each in check.details)
-        out.print(f"{LEVELS[check.level]} {say(language, f'doctor.{check.name}')}  {escape(told)}", soft_wrap=True)
-
-
-def _found_in_words(found: str, language: Language) -> str:
-    """A detail of the doctor's; of the touches it is a state and their number."""
-    word, values = parts_of(found)
-    return f"{say(language, f'state.{word}')} {values[0]}" if word in set(State) else say_detail(language, found)

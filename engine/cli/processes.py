@@ -1,11 +1,11 @@
 """Processes that run unattended: nightly, worker, scheduler, serve, and up, which is all of them."""
 
-import logging
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from engine import logs
 from engine.cli.designers import reason_in_words
 from engine.cli.door import AsJson, At, Door, err, out, print_json, progress, shown
 from engine.messages import Language, say
@@ -75,8 +75,8 @@ def worker(
     unknown = sorted(set(queues or []) - set(all_queues()))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: {' | '.join(all_queues())}", param_hint="QUEUES")
-    _log_to_stderr()
     door: Door = context.obj
+    logs.set_up(door.config.log)
     with door.system(at) as system:
         door.must_have_come(system.clock.now(), rehearse=rehearse)
         if not queues or "mail" in queues:
@@ -95,33 +95,29 @@ def scheduler(context: typer.Context, rehearse: Rehearse = False, at: At = None)
     """The clock: runs each night's slot once, catches up after downtime, and sweeps."""
     from workers.scheduler import run_scheduler
 
-    _log_to_stderr()
     door: Door = context.obj
+    logs.set_up(door.config.log)
     with door.system(at) as system:
         door.must_have_come(system.clock.now(), rehearse=rehearse)
         run_scheduler(system)
 
 
-def _log_to_stderr() -> None:
-    """Our own words from INFO on, the libraries' from WARNING on."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    logging.getLogger("banso").setLevel(logging.INFO)
-
-
 def serve(context: typer.Context) -> None:
-    """The web door: health, readiness and status."""
+    """The web door: health, readiness, status and metrics."""
     from web.serve import run_web
 
     door: Door = context.obj
+    logs.set_up(door.config.log)
     with door.system() as system:
         run_web(system)
 
 
 def up(context: typer.Context) -> None:
     """Everything in one process group: worker, scheduler and web, restarted when they leave."""
-    from workers.supervisor import run_all
+    from workers.supervisor import processes_of, supervise
 
     door: Door = context.obj
+    logs.set_up(door.config.log)
     with door.system() as system:
         out.print(
             say(
@@ -131,4 +127,4 @@ def up(context: typer.Context) -> None:
                 state=door.config.state_folder,
             )
         )
-    run_all(door.config)
+    supervise(processes_of(door.config))

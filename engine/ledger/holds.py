@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, RowMapping, case, select, update
+from sqlalchemy import Connection, RowMapping, case, delete, select, update
 
 from engine.decision.standing import Pause
 from engine.ledger.instants import hold_advisory, insert
@@ -74,3 +74,18 @@ def worker_seen(connection: Connection, name: str, kind: str, now: int) -> None:
 
 def workers_alive(connection: Connection, since: int) -> Sequence[RowMapping]:
     return connection.execute(select(workers).where(workers.c.seen_at >= since).order_by(workers.c.name)).mappings().all()
+
+
+def worker_busy(connection: Connection, name: str, since: int | None) -> None:
+    """Since when the worker is at the task it has in hand; None while it waits for one."""
+    connection.execute(update(workers).where(workers.c.name == name).values(busy_since=since))
+
+
+def worker_left(connection: Connection, name: str) -> None:
+    """It went as it was told to; who goes otherwise leaves its row behind, and so is missed."""
+    connection.execute(delete(workers).where(workers.c.name == name))
+
+
+def forget_workers(connection: Connection, before: int) -> None:
+    """Those not seen since then are not missed any more."""
+    connection.execute(delete(workers).where(workers.c.seen_at < before))

@@ -103,7 +103,7 @@ def problem_of(error: Exception) -> str:
 
 
 def _sqlite(url: str) -> Engine:
-    engine = create_engine(url, module=pysqlite3.dbapi2, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+    engine = create_engine(url, module=pysqlite3.dbapi2, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     return engine
@@ -129,7 +129,7 @@ def _begin(connection: Connection) -> None:
 
 def _postgresql(url: str) -> Engine:
     options = "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
-    return create_engine(url, pool_pre_ping=True, pool_recycle=1800, connect_args={"options": options})
+    return create_engine(url, pool_pre_ping=True, pool_recycle=1800, hide_parameters=True, connect_args={"options": options})
 
 
 def sqlite_version() -> tuple[int, ...]:

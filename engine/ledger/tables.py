@@ -285,4 +285,5 @@ workers = Table(
     Column("kind", String(20), nullable=False),
     Column("started_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
+    Column("busy_since", Instant),  # when the task it is at began
 )

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, delete, false, func, or_, select, update
 
 from engine.decision.gates import EXPIRED
 from engine.ledger.instants import insert
@@ -122,6 +122,26 @@ def settle(connection: Connection, touch_id: str, attempt: int, now: int, **chan
     """What an attempt turned out to be after its lease had run out: a reply that came late, or a person's word."""
     unclear = and_(touches.c.id == touch_id, touches.c.state == State.UNKNOWN, touches.c.attempt == attempt)
     return bool(connection.execute(update(touches).where(unclear).values(**change, **_ended(change, now))).rowcount)
+
+
+def put_back(connection: Connection, touch: Touch, now: int, reason: str, detail: str) -> bool:
+    """A failed touch waits again, as it was when it was planned. Its letter was certainly not taken, so the next one is written anew."""
+    failed = and_(touches.c.id == touch.id, touches.c.state == State.FAILED, touches.c.attempt == touch.attempt)
+    blank = {"begun_at": None, "window_last_day": None, "ended_at": None, "reply": None, **RELEASED}
+    change = {"state": State.PENDING, "reason": reason, "detail": detail, "due_at": now, **blank}
+    changed = connection.execute(update(touches).where(failed).values(**change)).rowcount
+    if changed:
+        connection.execute(delete(messages).where(messages.c.touch_id == touch.id))
+    return bool(changed)
+
+
+def is_replaced(connection: Connection, touch: Touch) -> bool:
+    """Whether another touch stands under the same key by now."""
+    same = (touches.c.account_id, touches.c.rule, touches.c.per_value, touches.c.ordinal)
+    key = (touch.account_id, touch.rule, touch.per_value, touch.ordinal)
+    counted = touches.c.state.not_in([State.DROPPED, State.EXPIRED, State.FAILED])
+    others = and_(*(column == value for column, value in zip(same, key, strict=True)), touches.c.id != touch.id, counted)
+    return connection.scalar(select(func.count()).select_from(touches).where(others)) != 0
 
 
 def release(connection: Connection, ids: Sequence[str], owner: str) -> None:

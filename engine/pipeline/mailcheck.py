@@ -9,7 +9,7 @@ from engine.channels.mail.deployment import Deployment
 from engine.channels.mail.preflight import Names, look_at_relay
 from engine.channels.mail.rendering import compiled
 from engine.channels.words import Word
-from engine.pipeline.ops import SAFE_PYTHON
+from engine.pipeline.ops.checkup import SAFE_PYTHON
 from engine.pipeline.postal import delivery_of, deployment_of
 from engine.pipeline.system import System
 from engine.rulebook.actions import SendMail

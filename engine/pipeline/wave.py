@@ -23,6 +23,7 @@ from engine.ledger import touches as ledger_touches
 from engine.ledger.open import StoreError
 from engine.pipeline.rationing import note, ration
 from engine.pipeline.recheck import BACKOFF, Verdict, recheck
+from engine.pipeline.told import tell
 from engine.pipeline.worker import Worker
 from engine.records.record import Record
 from engine.touches.delivery import DeliveryReason
@@ -187,7 +188,9 @@ def backoff(touch: Touch) -> int:
 
 def _end(worker: Worker, ends: Sequence[End]) -> list[tuple[str, str]]:
     """Commit the ends of attempts together with the records of them. Returns (id, the state that the touch is in now)."""
-    return _stored(worker, lambda: _end_once(worker, ends)) if ends else []
+    states = _stored(worker, lambda: _end_once(worker, ends)) if ends else []
+    tell((each.touch, state, each.change.get("reason")) for each, (_, state) in zip(ends, states, strict=True))
+    return states
 
 
 def _end_once(worker: Worker, ends: Sequence[End]) -> list[tuple[str, str]]:

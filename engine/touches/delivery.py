@@ -19,3 +19,4 @@ class DeliveryReason(StrEnum):
     RESENT = "resent"  # service mail of which nobody could tell for too long
     SETTLED_SENT = "settled_sent"  # a person's word
     SETTLED_NOT_SENT = "settled_not_sent"
+    RETRIED = "retried"  # a person put it back after it had failed

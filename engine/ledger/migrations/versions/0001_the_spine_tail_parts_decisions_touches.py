@@ -236,6 +236,7 @@ def upgrade() -> None:
     sa.Column('kind', sa.String(length=20), nullable=False),
     sa.Column('started_at', sa.BigInteger(), nullable=False),
     sa.Column('seen_at', sa.BigInteger(), nullable=False),
+    sa.Column('busy_since', sa.BigInteger(), nullable=True),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_workers'))
     )
     op.create_table('messages',

@@ -1,0 +1,33 @@
+"""What ops people do and see: orders, work by hand on single touches, signs of life, the view of it all, and the doctor."""
+
+from engine.pipeline.ops.by_hand import retry, settle
+from engine.pipeline.ops.checkup import Check, doctor
+from engine.pipeline.ops.gauges import Gauge, gauges
+from engine.pipeline.ops.life import farewell, is_alive, open_work, sign_of_life
+from engine.pipeline.ops.orders import nearest_account, pause, plain_address, resume, suppress, unsuppress
+from engine.pipeline.ops.view import Status, failures, lateness, queue, sources, status
+
+__all__ = [
+    "Check",
+    "Gauge",
+    "Status",
+    "doctor",
+    "failures",
+    "farewell",
+    "gauges",
+    "is_alive",
+    "lateness",
+    "nearest_account",
+    "open_work",
+    "pause",
+    "plain_address",
+    "queue",
+    "resume",
+    "retry",
+    "settle",
+    "sign_of_life",
+    "sources",
+    "status",
+    "suppress",
+    "unsuppress",
+]
