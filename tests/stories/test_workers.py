@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from engine.calendar import SECOND
+from engine.errors import BansoError
 from engine.ledger import touches as ledger_touches
 from engine.pipeline import ops
 from engine.pipeline.dispatch import dispatch
@@ -17,10 +18,11 @@ from engine.pipeline.system import System
 from engine.pipeline.worker import Worker
 from engine.touches.touch import State, Touch
 from tests.builders import a_stalled_customer, at
-from tests.inbox import Inbox
+from tests.inbox import Inbox, free_port
 from tests.story import Story
 from workers.app import make_app, ring
-from workers.run import sweep_once
+from workers.run import run_worker, sweep_once
+from workers.scheduler import run_scheduler
 
 MANY = 60
 
@@ -144,3 +146,12 @@ def test_a_sweep_of_a_ledger_that_is_away_is_tried_again(story: Story) -> None:
     event.remove(story.system.ledger.engine, "before_cursor_execute", refuse)
     assert not sweep_once(story.system, app)
     app.close()
+
+
+def test_a_worker_that_cannot_reach_the_ledger_leaves(story: Story) -> None:
+    """It would live on with a thread less; who left is started again."""
+    away = story.config.model_copy(update={"ledger_url": f"postgresql+psycopg://127.0.0.1:{free_port()}/none"})
+    for run in (lambda system: run_worker(system, ["mail"], until_idle=True), run_scheduler):
+        with pytest.raises(BansoError) as refused:
+            run(System(away, story.clock))
+        assert refused.value.faults[0].code == "E620"
