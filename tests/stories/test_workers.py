@@ -1,7 +1,9 @@
 """Workers may be many, slow or dead: each mail goes out once."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Barrier
 
 import pytest
@@ -23,6 +25,7 @@ from tests.story import Story
 from workers.app import make_app, ring
 from workers.run import run_worker, sweep_once
 from workers.scheduler import run_scheduler
+from workers.tasks import register
 
 MANY = 60
 
@@ -136,14 +139,22 @@ def test_a_message_nobody_took_is_not_looked_at_later(story: Story) -> None:
     app.close()
 
 
-def test_a_sweep_of_a_ledger_that_is_away_is_tried_again(story: Story) -> None:
+@contextmanager
+def away(story: Story) -> Iterator[None]:
+    """While it lasts, every statement finds the connection gone."""
+
     def refuse(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
         raise OperationalError(statement, parameters, Exception("terminating connection"))
 
-    app = make_app(story.config)
     event.listen(story.system.ledger.engine, "before_cursor_execute", refuse)
-    assert sweep_once(story.system, app)
+    yield
     event.remove(story.system.ledger.engine, "before_cursor_execute", refuse)
+
+
+def test_a_sweep_of_a_ledger_that_is_away_is_tried_again(story: Story) -> None:
+    app = make_app(story.config)
+    with away(story):
+        assert sweep_once(story.system, app)
     assert not sweep_once(story.system, app)
     app.close()
 
@@ -155,3 +166,19 @@ def test_a_worker_that_cannot_reach_the_ledger_leaves(story: Story) -> None:
         with pytest.raises(BansoError) as refused:
             run(System(away, story.clock))
         assert refused.value.faults[0].code == "E620"
+
+
+def test_a_message_that_finds_the_ledger_away_harms_nobody(story: Story, inbox: Inbox) -> None:
+    story.given(a_stalled_customer())
+    night = story.nightly("2026-04-07 02:00")
+    story.clock.set(at("2026-04-07 09:00"))
+    story.heard("2026-04-07 09:00")
+    worker, app = story.worker(), make_app(story.config)
+    register(app, worker)
+    with away(story):
+        app.tasks["dispatch"](list(night.touches))
+    assert inbox.mails == []
+    app.tasks["dispatch"](list(night.touches))
+    assert len(inbox.mails) == 1
+    worker.close()
+    app.close()
