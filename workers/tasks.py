@@ -1,12 +1,17 @@
 """Tasks: ids in, nothing out. The ledger knows what is due and what became of it."""
 
+import logging
 from dataclasses import dataclass
 
 from celery import Celery
 from celery.worker import state as consumer
 
+from engine.ledger.open import StoreError, problem_of
 from engine.pipeline.dispatch import TASK_SECONDS, dispatch
 from engine.pipeline.worker import WAVE, Worker
+
+log = logging.getLogger("banso.worker")
+AWAY_SECONDS = 1.0  # before the next message, else all that wait would be spent on a ledger that is away
 
 
 @dataclass
@@ -24,6 +29,9 @@ def register(app: Celery, worker: Worker, busy: Busy) -> None:
         busy.since = worker.system.clock.now()
         try:
             send(worker, ids)
+        except StoreError as problem:  # the sweep rings for these again
+            log.warning("ledger away, %s touches wait: %s", len(ids), problem_of(problem))
+            worker.system.clock.sleep(AWAY_SECONDS)
         finally:
             busy.since = None
 

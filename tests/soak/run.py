@@ -197,17 +197,22 @@ class Soak:
             self.moved_by += CALM_STEP
             self.sink.open(CALM, self.moved_by)
             self._watch(number)
+            number_of = self.order.workers if self._not_at_rest() > AT_ONCE else 1
             with (self.folder / "processes.log").open("ab") as log:
-                worker = start(banso(self.state, "worker", "--until-idle"), self._settings(), log)
-            left = worker.wait(CALM_PATIENCE_SECONDS + self.order.touches)
+                workers = [start(banso(self.state, "worker", "--until-idle"), self._settings(), log) for _ in range(number_of)]
+            left = [worker.wait(CALM_PATIENCE_SECONDS + self.order.touches) for worker in workers]
             self.sink.close()
-            if left != 0:
-                self.outcome.wrong.append(f"calm: a worker left with {left}")
-            live = rows_of(self.story.config.ledger, "SELECT count(*) FROM touches WHERE state IN ('pending', 'claimed', 'sending', 'unknown')")[0][0]
+            if any(left):
+                self.outcome.wrong.append(f"calm: workers left with {left}")
+            live = self._not_at_rest()
             self.say(f"calm, round {number + 1}: {live} not at rest")
             if not live:
                 break
         self.outcome.after_calm = self._count("calm")
+
+    def _not_at_rest(self) -> int:
+        live = "SELECT count(*) FROM touches WHERE state IN ('pending', 'claimed', 'sending', 'unknown')"
+        return int(rows_of(self.story.config.ledger, live)[0][0])
 
     def _watch(self, number: int) -> None:
         """A letter of somebody else goes through the relay: its log is complete up to there."""
@@ -229,6 +234,7 @@ class Soak:
         if when == "calm" and truth.states != {"sent": self.order.touches}:
             wrong.append(f"not at rest: {truth.states}")
         self.outcome.wrong += [f"{when}: {each}" for each in wrong]
+        self.say(f"after the {when}: {truth}")
         return truth
 
     def _unclear_at_most(self, truth: Truth) -> int:

@@ -1,7 +1,9 @@
 """Workers may be many, slow or dead: each mail goes out once."""
 
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Barrier
 
 import pytest
@@ -9,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from engine.calendar import SECOND
+from engine.errors import BansoError
 from engine.ledger import touches as ledger_touches
 from engine.pipeline import ops
 from engine.pipeline.dispatch import dispatch
@@ -17,10 +20,12 @@ from engine.pipeline.system import System
 from engine.pipeline.worker import Worker
 from engine.touches.touch import State, Touch
 from tests.builders import a_stalled_customer, at
-from tests.inbox import Inbox
+from tests.inbox import Inbox, free_port
 from tests.story import Story
 from workers.app import make_app, ring
-from workers.run import sweep_once
+from workers.run import run_worker, sweep_once
+from workers.scheduler import run_scheduler
+from workers.tasks import Busy, register
 
 MANY = 60
 
@@ -134,13 +139,46 @@ def test_a_message_nobody_took_is_not_looked_at_later(story: Story) -> None:
     app.close()
 
 
-def test_a_sweep_of_a_ledger_that_is_away_is_tried_again(story: Story) -> None:
+@contextmanager
+def away(story: Story) -> Iterator[None]:
+    """While it lasts, every statement finds the connection gone."""
+
     def refuse(_connection: object, _cursor: object, statement: str, parameters: object, *_: object) -> None:
         raise OperationalError(statement, parameters, Exception("terminating connection"))
 
-    app = make_app(story.config)
     event.listen(story.system.ledger.engine, "before_cursor_execute", refuse)
-    assert sweep_once(story.system, app)
+    yield
     event.remove(story.system.ledger.engine, "before_cursor_execute", refuse)
+
+
+def test_a_sweep_of_a_ledger_that_is_away_is_tried_again(story: Story) -> None:
+    app = make_app(story.config)
+    with away(story):
+        assert sweep_once(story.system, app)
     assert not sweep_once(story.system, app)
+    app.close()
+
+
+def test_a_worker_that_cannot_reach_the_ledger_leaves(story: Story) -> None:
+    """It would live on with a thread less; who left is started again."""
+    away = story.config.model_copy(update={"ledger_url": f"postgresql+psycopg://127.0.0.1:{free_port()}/none"})
+    for run in (lambda system: run_worker(system, ["mail"], until_idle=True), run_scheduler):
+        with pytest.raises(BansoError) as refused:
+            run(System(away, story.clock))
+        assert refused.value.faults[0].code == "E620"
+
+
+def test_a_message_that_finds_the_ledger_away_harms_nobody(story: Story, inbox: Inbox) -> None:
+    story.given(a_stalled_customer())
+    night = story.nightly("2026-04-07 02:00")
+    story.clock.set(at("2026-04-07 09:00"))
+    story.heard("2026-04-07 09:00")
+    worker, app = story.worker(), make_app(story.config)
+    register(app, worker, Busy())
+    with away(story):
+        app.tasks["dispatch"](list(night.touches))
+    assert inbox.mails == []
+    app.tasks["dispatch"](list(night.touches))
+    assert len(inbox.mails) == 1
+    worker.close()
     app.close()
