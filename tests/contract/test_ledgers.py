@@ -1,6 +1,6 @@
 """The same ledger on SQLite and on PostgreSQL: one suite of what the rest of banso relies on, run on both."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import replace
@@ -22,18 +22,6 @@ from tests.story import Story
 
 NOW = at("2026-04-07 09:00")
 LEASE = NOW + 60 * SECOND
-
-
-@pytest.fixture(params=["SQLite", "PostgreSQL"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'ledger.db'}" if request.param == "SQLite" else str(request.getfixturevalue("postgres_url"))
-
-
-@pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    ledger = open_ledger(url)
-    yield ledger
-    ledger.close()
 
 
 def test_migrating_twice_is_migrating_once(ledger: Ledger, url: str) -> None:
