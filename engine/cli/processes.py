@@ -1,5 +1,6 @@
 """Processes that run unattended: nightly, worker, scheduler, serve, and up, which is all of them."""
 
+import logging
 from typing import Annotated
 
 import typer
@@ -7,7 +8,7 @@ from rich.table import Table
 
 from engine import logs
 from engine.cli.designers import reason_in_words
-from engine.cli.door import AsJson, At, Door, err, out, print_json, progress, shown
+from engine.cli.door import AsJson, At, Door, out, print_json, progress, shown
 from engine.messages import Language, say
 from engine.pipeline.nightly import Night
 from engine.pipeline.nightly import nightly as run_nightly
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
+log = logging.getLogger("banso.worker")
 Rehearse = Annotated[bool, typer.Option("--rehearse", help="Let --at lie in the future; only on a state folder made for it.")]
 
 
@@ -88,7 +90,7 @@ def _look_at_mail(system: System, language: Language) -> None:
     """What is wrong with the settings is told now, not at nine; and nobody shall wonder where the mails are."""
     mail_transport(system).close()
     deployment_of(system.config)
-    err.print(say(language, f"mailmode.{system.config.delivery}", outbox=system.config.state_folder / "outbox"), soft_wrap=True)
+    log.warning("%s", say(language, f"mailmode.{system.config.delivery}", outbox=system.config.state_folder / "outbox"))
 
 
 def scheduler(context: typer.Context, rehearse: Rehearse = False, at: At = None) -> None:

@@ -1,5 +1,6 @@
 """For CS designers: stage, which lets a rule climb, and send-test, which sends one letter to oneself."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from engine.rulebook.spec import Stage
 from engine.workspace.edit import set_value
 
 NOBODY_NAMED = "ops"
+WRITTEN = re.compile(r"file (\S+\.eml)$")  # how the outbox says which file it wrote
 STAGES: tuple[Stage, ...] = ("plan", "try", "reflect", "share", "stopped")
 Rule = Annotated[str, typer.Argument(help="The rule's id.")]
 Who = Annotated[str, typer.Option("--as", help="Who you are; default: BANSO_USER.", metavar="NAME", envvar="BANSO_USER")]
@@ -120,8 +122,9 @@ def send_test(
 
 def _print_reply(reply: Reply, to: str, door: Door, language: Language) -> None:
     """What became of the letter; without a mail server, where it was put."""
-    if reply.kind == "sent" and not door.config.smtp_url:
-        file = door.config.state_folder / "outbox" / reply.text.removeprefix("file ")
+    written = WRITTEN.search(reply.text) if reply.kind == "sent" else None
+    if written is not None:
+        file = door.config.state_folder / "outbox" / written[1]
         out.print(say(language, "sendtest.file", file=file), soft_wrap=True, markup=False)
     else:
         out.print(say(language, f"sendtest.{reply.kind}", to=to, text=reply.text), soft_wrap=True, markup=False)

@@ -26,7 +26,7 @@ class Need:
 
 
 def needs(system: System, rule_id: str, stage: Stage, who: str | None) -> Iterator[Need]:
-    """Everything the stage asks of the rule, fulfilled or not; what takes its time, the tests of the workspace, comes last."""
+    """Everything the stage asks of the rule, fulfilled or not; what takes its time, the rule's own tests, comes last."""
     rule = rule_of(system, rule_id)
     if stage == "try":
         yield Need("try", rule.try_ is not None)
@@ -38,7 +38,7 @@ def needs(system: System, rule_id: str, stage: Stage, who: str | None) -> Iterat
         yield _letter(system, rule)
     if stage == "share":
         yield from _approver(system, rule, who)
-        yield from _tests(run_tests(system), rule_id)
+        yield from _tests(run_tests(system, [rule_id]), rule_id)
 
 
 def _letter(system: System, rule: RuleSpec) -> Need:
@@ -49,7 +49,7 @@ def _letter(system: System, rule: RuleSpec) -> Need:
 
 
 def _tests(tested: Tested, rule_id: str) -> list[Need]:
-    """At least one test expects the rule to win, and every test of the workspace comes true: a new rule may spoil another's."""
+    """At least one test expects the rule to win, and every test that names it comes true; `banso test` runs them all."""
     failed = [result.case.name for result in tested.failed]
     return [Need("test", rule_id in rules_tested(tested.cases)), Need("tests_pass", not failed, ", ".join(dict.fromkeys(failed)))]
 

@@ -101,6 +101,7 @@ def test_a_letter_to_oneself_without_a_mail_server_says_where_it_is(story: Story
 
 def test_a_letter_to_oneself_tells_what_the_server_said(banso: Banso, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BANSO_SMTP_URL", inbox.url)
+    monkeypatch.setenv("BANSO_DELIVERY", "production")
     code, told = banso("send-test", "first-login", AZURE, "--to", "me@example.jp", "--at", NIGHT)
     assert code == FINE
     assert told.startswith("me@example.jp に送りました。サーバーの答え: 250")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.calendar import MINUTE, SECOND
+from engine.detail import parts_of
 from engine.pipeline import ops
 from engine.pipeline.sweep import sweep
 from engine.pipeline.worker import WAVE
@@ -225,7 +226,7 @@ class Soak:
     def _count(self, when: str) -> Truth:
         truth = count(self.story.config.ledger, self.sink.journal)
         said, checks = ops.status(self.story.system), {check.name: check for check in ops.doctor(self.story.system, SAFE_PYTHON)}
-        wrong = [*truth.wrong, *disagreements(truth, dict(said.states), checks["unknown"].details[0])]
+        wrong = [*truth.wrong, *disagreements(truth, dict(said.states), parts_of(checks["unknown"].details[0])[1][0])]
         wrong += [f"doctor: {name} {check.details}" for name, check in checks.items() if check.level == "bad"]
         wrong += [f"{truth.lost} lost"] if truth.lost else []
         wrong += [f"{truth.doubled} doubled"] if truth.doubled else []
