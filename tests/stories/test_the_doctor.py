@@ -71,7 +71,7 @@ def test_an_ordinary_morning_has_nothing_bad(morning: Story) -> None:
         ("d", {"rule": "first-login"}, {"books"}),
         ("d", {"id": "0" * 32}, {"books"}),
     ],
-    ids=str,
+    ids=lambda each: " ".join(sorted(each)) if isinstance(each, set) else str(each),
 )
 def test_one_row_changed_by_hand_is_found(morning: Story, account: str, change: dict[str, object], bad: set[str]) -> None:
     with morning.system.ledger.write() as connection:
