@@ -170,7 +170,7 @@ def test_a_real_worker_whose_tasks_break_tells_no_names(story: Story, inbox: Inb
         connection.execute(update(touches).where(touches.c.account_id == AZURE).values(fold=spoilt))
     place = ["-w", str(SPACE), "--state", str(story.config.state_folder)]
     command = [sys.executable, "-m", "engine.cli", *place, "worker", "--rehearse", "--at", "2026-04-07T09:00"]
-    settings = {"BANSO_SMTP_URL": inbox.url, "BANSO_SWEEP_SECONDS": "1", "BANSO_LOG": form}
+    settings = {"BANSO_SMTP_URL": inbox.url, "BANSO_DELIVERY": "production", "BANSO_SWEEP_SECONDS": "1", "BANSO_LOG": form}
     lines = list[str]()
     with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}, stderr=subprocess.PIPE, text=True) as worker:
         assert worker.stderr is not None

@@ -159,7 +159,9 @@ def test_a_worker_told_to_stop_in_a_morning_finishes_its_wave_and_leaves_the_res
     inbox.delay_seconds = 0.3
     place = ["-w", str(SPACE), "--state", str(story.config.state_folder)]
     command = [sys.executable, "-m", "engine.cli", *place, "worker", "--rehearse", "--at", "2026-04-07T09:00"]
-    worker = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "BANSO_SMTP_URL": inbox.url, "BANSO_SWEEP_SECONDS": "1"})
+    worker = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "BANSO_SMTP_URL": inbox.url, "BANSO_DELIVERY": "production", "BANSO_SWEEP_SECONDS": "1"}
+    )
     try:
         until(lambda: inbox.mails)
         worker.send_signal(signal.SIGTERM)
