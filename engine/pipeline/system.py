@@ -19,7 +19,7 @@ from engine.ledger.decisions import rule_set_texts
 from engine.ledger.open import Ledger, open_ledger
 from engine.pipeline.derived import derived_hash
 from engine.records.derive import derive_again
-from engine.records.lake import DuckSettings, Part, attach, connect, read_part, tail_table
+from engine.records.lake import DuckSettings, Part, attach, connect, damage, read_part, tail_table
 from engine.rulebook.python import Evaluator, compile_python
 from engine.workspace.content import content_hash
 from engine.workspace.load import load_workspace
@@ -124,8 +124,11 @@ class System:
         with self.duckdb() as duck:
             tail = _read_as(workspace, duck, tail_table(found.tail))
             older = [part for part in found.parts if part.derived != derived]
-            table = _older(self.lake, workspace, duck, older, accounts) if older else None
-            attach(duck, self.lake, [part for part in found.parts if part.derived == derived], tail, table)
+            try:
+                table = _older(self.lake, workspace, duck, older, accounts) if older else None
+                attach(duck, self.lake, [part for part in found.parts if part.derived == derived], tail, table)
+            except duckdb.Error as error:
+                raise damage(duck, self.lake, found.parts) or error from error
             yield Records(duck, found, tail)
 
     def close(self) -> None:

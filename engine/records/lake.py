@@ -13,6 +13,7 @@ from typing import Any, Literal
 import duckdb
 import pyarrow as pa
 
+from engine.errors import BansoError, refuse
 from engine.records.record import COLUMNS, Record, bucket_of
 
 ROW_GROUP = 8_192  # about one row group is read for one account
@@ -149,6 +150,16 @@ def attach(connection: duckdb.DuckDBPyConnection, lake: Path, parts: Sequence[Pa
         connection.register("tail_rows", SCHEMA.empty_table())
         branches.append(f"SELECT {columns} FROM tail_rows")
     connection.execute(f"CREATE OR REPLACE TEMP VIEW records AS {' UNION ALL '.join(branches)}")
+
+
+def damage(connection: duckdb.DuckDBPyConnection, lake: Path, parts: Sequence[Part]) -> BansoError | None:
+    """E623 for the first file of the manifest that is missing or broken: no answer is given from half of the records. None if all can be read."""
+    for part in parts:
+        try:
+            connection.execute(f"SELECT 1 FROM read_parquet([{quoted(str(lake / part.path))}]) LIMIT 0")
+        except duckdb.Error as error:
+            return refuse("E623", str(lake / part.path), problem=str(error).splitlines()[0])
+    return None
 
 
 def read_part(connection: duckdb.DuckDBPyConnection, lake: Path, part: Part, accounts: Sequence[str] | None, into: str) -> None:

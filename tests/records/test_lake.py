@@ -7,8 +7,11 @@ from threading import Event, Thread
 import pytest
 
 from engine.calendar import HOUR
+from engine.errors import BansoError
 from engine.ledger import records as ledger_records
 from engine.pipeline.compact import compact
+from engine.pipeline.ops import doctor
+from engine.pipeline.plan import plan
 from engine.pipeline.system import System
 from engine.records.lake import DELTAS_MAX, Part
 from engine.rulebook.python import Known
@@ -150,13 +153,13 @@ def test_records_of_the_future_wait_outside(story: Story) -> None:
 
 
 def test_a_lake_whose_file_is_missing_is_seen_by_the_doctor(story: Story) -> None:
-    from engine.pipeline.ops import doctor
-
     story.given(a_stalled_customer())
     compact(story.system, quiet)
     assert {check.name: check.level for check in doctor(story.system, (3, 14, 3))}["lake"] == "ok"
     Path(story.system.lake, manifest(story)[0].path).unlink()
     assert {check.name: check.level for check in doctor(story.system, (3, 14, 3))}["lake"] == "bad"
+    with pytest.raises(BansoError, match="E623"):
+        plan(story.system, at(WHEN), quiet)
 
 
 def test_moved_rows_stay_for_the_touches_that_may_still_read_them(story: Story) -> None:

@@ -38,7 +38,7 @@ def doctor(system: System, python: tuple[int, int, int]) -> list[Check]:
         return checks
     if system.ledger.is_sqlite:
         checks.append(_sqlite())
-    found = status(system)
+    found = status(system, lake=False)
     return [*checks, *(check(system) for check in LEDGER_CHECKS), *(check(system, found) for check in STATUS_CHECKS)]
 
 

@@ -41,9 +41,11 @@ class Status:
     quarantine: Mapping[str, int]
 
 
-def status(system: System) -> Status:
+def status(system: System, *, lake: bool = True) -> Status:
+    """The status; without the `lake`, for when it cannot be read, no source is called stale."""
     now = system.clock.now()
-    stale, seen = stale_at(system, system.workspace, now), processes(system)
+    stale = stale_at(system, system.workspace, now) if lake else frozenset[str]()
+    seen = processes(system)
     with system.ledger.read() as connection:
         return _status(connection, now, stale, seen)
 
