@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from benchmarks.results import Report, Sample, publish
 from engine.calendar import SECOND
 from engine.channels import CHANNELS
+from engine.channels.deployment import Deployment
 from engine.channels.letter import Occasion
 from engine.channels.mail.channel import MailChannel
-from engine.channels.mail.deployment import Deployment
 from engine.channels.mail.dkim import Signer
 from engine.channels.words import context_of, template_for
 from engine.decision.recipient import Recipient

@@ -28,7 +28,7 @@ class Mail:
 
     @cached_property
     def message(self) -> EmailMessage:
-        return email.message_from_bytes(self.body, policy=email.policy.default)  # type: ignore[return-value]
+        return email.message_from_bytes(self.body, policy=email.policy.default)
 
     @property
     def subject(self) -> str:
@@ -84,7 +84,7 @@ class Inbox:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
         waiting = self.at_dot.get(envelope.rcpt_tos[0])
         reply = waiting.pop(0) if waiting else "250 OK"
         if reply == CUT or reply.startswith("250"):

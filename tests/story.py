@@ -144,7 +144,7 @@ class Story:
 
     def pause(self, scope: str, name: str = "", *, since: str, until: str = "2026-05-01 00:00") -> None:
         self.clock.set(at(since))
-        ops.pause(self.system, Pause(scope, name, "story", at(until)), "ops")  # type: ignore[arg-type]
+        ops.pause(self.system, Pause(scope, name, "story", at(until)), "ops")
 
     def resume(self, scope: str, name: str = "", *, when: str) -> None:
         self.clock.set(at(when))

@@ -7,8 +7,8 @@ from celery import Celery
 from celery.worker import state as consumer
 
 from engine.ledger.open import StoreError, problem_of
-from engine.pipeline.dispatch import TASK_SECONDS, dispatch
-from engine.pipeline.worker import WAVE, Worker
+from engine.pipeline.dispatch import dispatch
+from engine.pipeline.worker import Worker
 
 log = logging.getLogger("banso.worker")
 AWAY_SECONDS = 1.0  # before the next message, else all that wait would be spent on a ledger that is away
@@ -28,7 +28,7 @@ def register(app: Celery, worker: Worker, busy: Busy) -> None:
     def _dispatch(ids: list[str]) -> None:
         busy.since = worker.system.clock.now()
         try:
-            send(worker, ids)
+            dispatch(worker, ids, _told_to_stop)
         except StoreError as problem:  # the sweep rings for these again
             log.warning("ledger away, %s touches wait: %s", len(ids), problem_of(problem))
             worker.system.clock.sleep(AWAY_SECONDS)
@@ -36,10 +36,6 @@ def register(app: Celery, worker: Worker, busy: Busy) -> None:
             busy.since = None
 
 
-def send(worker: Worker, ids: list[str]) -> None:
-    """Wave by wave, so that a worker that is told to stop claims nothing more; the sweep rings for what is left."""
-    started = worker.system.clock.monotonic()
-    for start in range(0, len(ids), WAVE):
-        if consumer.should_stop is not None or worker.system.clock.monotonic() - started > TASK_SECONDS:
-            return
-        dispatch(worker, ids[start : start + WAVE])
+def _told_to_stop() -> bool:
+    """Celery finishes the task at hand when it is told to stop; it ends with the wave, and the sweep rings for what is left."""
+    return consumer.should_stop is not None

@@ -18,7 +18,7 @@ def send_one(address: str, letter: str) -> None:
     parts = message_from_string(letter, policy=SMTP)
     message = EmailMessage(policy=SMTP)
     message["From"], message["To"], message["Subject"] = str(parts["From"]), address, str(parts["Subject"])
-    text, html = (part.get_content() for part in parts.iter_parts())  # type: ignore[attr-defined]
+    text, html = (part.get_content() for part in parts.iter_parts())
     message.set_content(text)
     message.add_alternative(html, subtype="html")
     with smtplib.SMTP("127.0.0.1", int(os.environ["SMTP_PORT"]), timeout=30) as session:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol
 
-from engine.channels.mail.deployment import NO_DEPLOYMENT, Deployment
+from engine.channels.deployment import NO_DEPLOYMENT, Deployment
 from engine.decision.recipient import Recipient
 from engine.facts.fold import Fold
 from engine.rulebook.python import Answer

@@ -7,8 +7,8 @@ from typing import ClassVar
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from engine.channels.deployment import NO_DEPLOYMENT, Deployment
 from engine.channels.letter import Delivery, InTime, Letter, Occasion, Reply, Unwritable
-from engine.channels.mail.deployment import NO_DEPLOYMENT, Deployment
 from engine.channels.words import context_of, template_for
 from engine.detail import detail
 from engine.rulebook.actions import AssignTo, SuggestHelp, Task

@@ -34,6 +34,7 @@ FINE, FAULTS, SOMETHING_TO_DO, BAD_USAGE = 0, 1, 2, 64
 At = Annotated[str | None, typer.Option("--at", help="Act as of this instant: 2026-04-07 (at nightly_at) or 2026-04-07T09:00.", metavar="INSTANT")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
+LEVELS = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "bad": "[red]✗[/red]", "unchecked": "[dim]?[/dim]"}
 DATE_LENGTH = len("2026-04-07")
 ALSO_MAX = 12  # places at which the same is the case
 PLAIN_WIDTH = 140  # columns where nobody says how wide the output is: a pipe, a log, CI

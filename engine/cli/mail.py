@@ -8,12 +8,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from engine.channels.mail.preflight import names
-from engine.cli.door import FAULTS, AsJson, Door, out, print_json
+from engine.cli.door import FAULTS, LEVELS, AsJson, Door, out, print_json
 from engine.messages import Language, say
 from engine.pipeline.mailcheck import Look, check_mail
 from engine.workspace.legal import ITEMS
-
-MARKS = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "bad": "[red]✗[/red]", "unchecked": "[dim]?[/dim]"}
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +43,7 @@ def said(look: Look, language: Language) -> str:
     """What was found, in words."""
     values = dict(look.values)
     if "items" in values:
-        listed = [say(language, f"legal.{item}") for item in ITEMS if item in look.values["items"]]  # type: ignore[operator]
+        listed = [say(language, f"legal.{item}") for item in ITEMS if item in look.values["items"]]  # type: ignore[operator]  # a legal look lists its items
         values["items"] = "、".join(listed) if language == "ja" else ", ".join(listed)
     return say(language, f"mailcheck.{look.said}", **values)
 
@@ -60,9 +58,9 @@ def _print_looks(looks: list[Look], language: Language) -> None:
         what = say(language, f"mailcheck.{look.name}") if look.name != before else ""
         before = look.name
         about = look.about if number == 1 else say(language, "mailcheck.and_others", first=look.about, number=number - 1)
-        table.add_row(MARKS[look.level], what, escape(about), escape(said(look, language)))
+        table.add_row(LEVELS[look.level], what, escape(about), escape(said(look, language)))
     out.print(table)
-    counts = {level: sum(look.level == level for look in looks) for level in MARKS}
+    counts = {level: sum(look.level == level for look in looks) for level in LEVELS}
     out.print(say(language, "mailcheck.counts", **counts))
 
 

@@ -12,7 +12,6 @@ from engine.errors import refuse
 from engine.messages import Language, say
 from engine.pipeline import ops as work
 from engine.pipeline.ops.by_hand import RETRIABLE, Retried, to_retry
-from engine.pipeline.ops.view import names_of
 
 SCOPES = ("all", "channel", "rule", "account")
 KINDS = ("opted_out", "bounced")
@@ -94,7 +93,7 @@ def retry(
         raise typer.BadParameter(f"TOUCH | --rule RULE | --reason {'|'.join(sorted(RETRIABLE))}", param_hint="TOUCH")
     door: Door = context.obj
     with door.system(at) as system:
-        done = work.retry(system, to_retry(touch, names_of(system, rule) if rule else (), reason), by)
+        done = work.retry(system, to_retry(touch, system.workspace.rule_names(rule) if rule else (), reason), by)
         if touch is not None and not (done.again or done.left):
             raise refuse("E649", touch, name=touch)
         if as_json:

@@ -1,32 +1,51 @@
 """What ops people look at: status, queue, failures, sources, doctor."""
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from engine.cli.door import FAULTS, AsJson, At, Door, out, parse_instant, print_json, shown
+from engine.cli.door import FAULTS, LEVELS, AsJson, At, Door, out, parse_instant, print_json, shown
 from engine.decision.standing import Pause
 from engine.detail import parts_of
 from engine.ledger.overview import Waiting, Wanted
 from engine.messages import Language, say, say_detail
 from engine.pipeline import ops as work
 from engine.pipeline.ops import Check, Status
-from engine.pipeline.ops.view import Queue, SourceState, names_of
+from engine.pipeline.ops.view import Queue, SourceState
+from engine.pipeline.system import System
 from engine.touches.breaker import Breaker
 from engine.touches.delivery import DeliveryReason
 from engine.touches.touch import State, Touch
 from engine.workspace.model import Workspace
 
 WITH_YEAR = "%Y-%m-%d %H:%M"
-LEVELS = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "bad": "[red]✗[/red]"}
 FAILED_STATES = (State.FAILED, State.UNKNOWN, State.EXPIRED)
+Found = TypeVar("Found")
 
 
 NUMBERS = frozenset({"number", "due_now", "new", "quarantine", "seconds"})
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a command was asked to look: as of when, and for whom it prints."""
+
+    door: Door
+    at: str | None
+    as_json: bool
+
+    def show(self, find: Callable[[System], Found], tell: Callable[[Found, System, Language], None]) -> None:
+        with self.door.system(self.at) as system:
+            found = find(system)
+            if self.as_json:
+                print_json(found)
+            else:
+                tell(found, system, self.door.language(system))
 
 
 def table_of(language: Language, title: str, columns: Sequence[str]) -> Table:
@@ -42,16 +61,11 @@ def table_of(language: Language, title: str, columns: Sequence[str]) -> Table:
 
 def status(context: typer.Context, at: At = None, as_json: AsJson = False) -> None:
     """Show touches, processes, sources, receivers that fail and pauses."""
-    door: Door = context.obj
-    with door.system(at) as system:
-        found = work.status(system)
-        if as_json:
-            print_json(found)
-        else:
-            _print_status(found, system.workspace, door.language(system), system.clock.now())
+    Look(context.obj, at, as_json).show(work.status, _print_status)
 
 
-def _print_status(found: Status, workspace: Workspace, language: Language, now: int) -> None:
+def _print_status(found: Status, system: System, language: Language) -> None:
+    workspace, now = system.workspace, system.clock.now()
     _print_touches(found, workspace, language)
     _print_processes(found, workspace, language)
     sources = table_of(language, "status.sources", ("source", "loaded", "covers", "fresh", "quarantine"))
@@ -117,16 +131,11 @@ def touch_reason_in_words(reason: str, language: Language) -> str:
 
 def queue(context: typer.Context, at: At = None, as_json: AsJson = False) -> None:
     """Show what waits, by channel, rule and reason, the oldest first."""
-    door: Door = context.obj
-    with door.system(at) as system:
-        found = work.queue(system)
-        if as_json:
-            print_json(found)
-        else:
-            _print_queue(found, system.workspace, door.language(system))
+    Look(context.obj, at, as_json).show(work.queue, _print_queue)
 
 
-def _print_queue(found: Queue, workspace: Workspace, language: Language) -> None:
+def _print_queue(found: Queue, system: System, language: Language) -> None:
+    workspace = system.workspace
     table = table_of(language, "status.waiting", ("channel", "rule", "state", "why", "number", "due_now", "oldest", "deadline"))
     for each in found.waiting:
         times = (shown(each.oldest_due, workspace, WITH_YEAR), shown(each.first_deadline, workspace, WITH_YEAR))
@@ -160,7 +169,7 @@ def failures(
         language, workspace = door.language(system), system.workspace
         wanted = Wanted(
             states=(only,) if only else FAILED_STATES,
-            rules=names_of(system, rule) if rule else (),
+            rules=system.workspace.rule_names(rule) if rule else (),
             since=parse_instant(since, workspace, "--since") if since else None,
             limit=limit,
         )
@@ -202,16 +211,11 @@ def _print_failures(found: Sequence[Touch], workspace: Workspace, language: Lang
 
 def sources(context: typer.Context, at: At = None, as_json: AsJson = False) -> None:
     """Show each source's last load, how fresh it is, and which rules cannot be sure while it is stale."""
-    door: Door = context.obj
-    with door.system(at) as system:
-        found = work.sources(system)
-        if as_json:
-            print_json(found)
-        else:
-            _print_sources(found, system.workspace, door.language(system))
+    Look(context.obj, at, as_json).show(work.sources, _print_sources)
 
 
-def _print_sources(found: Sequence[SourceState], workspace: Workspace, language: Language) -> None:
+def _print_sources(found: Sequence[SourceState], system: System, language: Language) -> None:
+    workspace = system.workspace
     table = table_of(language, "status.sources", ("source", "loaded", "covers", "max_age", "fresh", "new", "quarantine", "seconds"))
     for each in found:
         fresh = say(language, "status.stale") if each.stale else say(language, "status.ok")

@@ -17,3 +17,8 @@ def take_lease(connection: Connection, name: str, owner: str, now: int, until: i
 
 def give_lease_back(connection: Connection, name: str, owner: str) -> None:
     connection.execute(delete(leases).where(leases.c.name == name, leases.c.owner == owner))
+
+
+def take_turn(connection: Connection, name: str, now: int, until: int) -> bool:
+    """Whether it is the caller's turn to do what shall be done once until then by all together."""
+    return take_lease(connection, f"turn {name}", str(now), now, until) is None

@@ -10,7 +10,7 @@ from engine.touches.breaker import Breaker
 
 
 def breakers_of(connection: Connection, names: Iterable[str]) -> dict[str, Breaker]:
-    """Those of these names that failed since they last took a letter; locked until the transaction ends, where it writes."""
+    """Those of these names that failed since they last took a letter."""
     wanted = select(breakers).where(breakers.c.name.in_(sorted(set(names)))).order_by(breakers.c.name)
     return {row["name"]: Breaker(**row) for row in connection.execute(wanted).mappings()}
 

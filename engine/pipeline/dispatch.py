@@ -1,23 +1,24 @@
 """dispatch: touches that were rung for are claimed a wave at a time and sent, until nothing of them is due or the task has run long enough."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from engine.clock import monotonic_seconds
 from engine.ledger import touches as ledger_touches
 from engine.pipeline.wave import send_wave
-from engine.pipeline.worker import WAVE, Worker, heartbeat
+from engine.pipeline.worker import Worker, heartbeat
+from engine.touches.rate import WAVE
 from engine.touches.touch import Touch
 
 TASK_SECONDS = 300.0  # after that a task returns and the rest is rung for again
 
 
-def dispatch(worker: Worker, ids: Sequence[str]) -> Mapping[str, int]:
-    """Send what is due of these touches, wave by wave. Returns how many ended in which state."""
+def dispatch(worker: Worker, ids: Sequence[str], told_to_stop: Callable[[], bool] = lambda: False) -> Mapping[str, int]:
+    """Send what is due of these touches, wave by wave, until there is none or it is told to stop. Returns how many ended in which state."""
     counts: Counter[str] = Counter()
-    started = monotonic_seconds()
+    clock = worker.system.clock
+    over = clock.monotonic() + TASK_SECONDS
     with heartbeat(worker):
-        while monotonic_seconds() - started < TASK_SECONDS and (wave := _claim(worker, ids)):
+        while clock.monotonic() < over and not told_to_stop() and (wave := _claim(worker, ids)):
             left = {touch.id for touch in wave}
             try:
                 for touch_id, state in send_wave(worker, wave):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
-from engine.channels.mail.deployment import Deployment
+from engine.channels.deployment import Deployment
 from engine.channels.mail.preflight import Names, look_at_relay
 from engine.channels.mail.rendering import compiled
 from engine.channels.words import Word

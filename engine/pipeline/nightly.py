@@ -196,7 +196,7 @@ class Confirmed:
 def usual_night(connection: Connection, workspace: Workspace, rule: str, slot: Slot) -> int:
     """The median of the nights since a person confirmed a count, within four weeks and after the same kind of day; in the first week that count."""
     day = workspace.zone.day(slot.instant)
-    names = workspace.rules[rule].names(rule) if rule in workspace.rules else (rule,)
+    names = workspace.rule_names(rule)
     confirmed = _confirmed(connection, workspace, names)
     since = max(day - BRAKE_LOOKS_BACK, confirmed.day + 1) if confirmed else day - BRAKE_LOOKS_BACK
     nights = ledger_touches.made_by_night(connection, names, JOB, date_of_day(since).isoformat(), slot.slot)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from engine.channels.deployment import Deployment
 from engine.channels.letter import Transport
-from engine.channels.mail.deployment import Deployment
 from engine.channels.mail.dkim import Signer, read_key
 from engine.channels.mail.screen import Delivery, allowed_of, open_transport
 from engine.config import Config

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from engine.calendar import SECOND
 from engine.channels import CHANNELS
-from engine.channels.letter import Reply
+from engine.channels.letter import TOO_LATE, Reply
 from engine.config import Config
 from engine.decision.draws import BUCKETS, bucket
 from engine.decision.gates import EXPIRED
@@ -40,8 +40,11 @@ def names_of(touch: Touch) -> tuple[str, str]:
 
 
 def note(connection: Connection, answers: Sequence[tuple[Touch, Reply]], now: int) -> None:
-    """Remember what the replies of a wave say of relays and domains: a letter taken closes their breakers, else one failure counts for each."""
-    relayed = [(touch, reply) for touch, reply in answers if CHANNELS[touch.channel].delivery == "relayed"]
+    """Remember what the replies of a wave say of relays and domains: a letter taken closes their breakers, else one failure counts for each.
+
+    A letter that this process itself came too late for says nothing of anybody.
+    """
+    relayed = [(touch, reply) for touch, reply in answers if CHANNELS[touch.channel].delivery == "relayed" and reply != TOO_LATE]
     if not relayed:
         return
     known = relays.breakers_of(connection, [name for touch, _ in relayed for name in names_of(touch)])

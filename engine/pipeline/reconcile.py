@@ -3,14 +3,17 @@
 Advertising waits for a person's word: twice is worse than never. Service mail goes out again in the same bytes: never is worse than twice.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from engine.calendar import HOUR, MINUTE, SECOND
-from engine.channels.mail.evidence import Evidence, open_evidence
+from engine.channels import CHANNELS
+from engine.channels.mail.evidence import Evidence, Seen, open_evidence
 from engine.channels.mail.transport import FINAL_REPLY_SECONDS
 from engine.decision.gates import EXPIRED
+from engine.ledger import leases
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.pipeline.system import System
@@ -32,6 +35,15 @@ class Reconciled:
     open: int = 0
 
 
+@dataclass(frozen=True)
+class Settlement:
+    """What becomes of a touch, and the word for why."""
+
+    touch: Touch
+    why: DeliveryReason
+    change: Mapping[str, Any]
+
+
 def reconcile(system: System, evidence: Sequence[Evidence] | None = None) -> Reconciled:
     """Settle what can be settled now. Raises BansoError E638 if evidence that is configured cannot be read."""
     with system.ledger.read() as connection:
@@ -39,38 +51,57 @@ def reconcile(system: System, evidence: Sequence[Evidence] | None = None) -> Rec
     if not unknown:
         return Reconciled()
     sources = open_evidence(system.config.relay_log, system.config.journal) if evidence is None else evidence
-    now, wanted = system.clock.now(), [touch.message_id for touch in unknown]
-    complete = [(each.complete_until(), each.taken(wanted)) for each in sources]  # asked in this order: what comes in between is no absence
-    changes = [(touch, _verdict(system, touch, complete, now)) for touch in unknown]
-    return Reconciled(*_settled(system, [(touch, change) for touch, change in changes if change], now), open=sum(not change for _, change in changes))
+    relayed = [touch.message_id for touch in unknown if _is_relayed(touch)]
+    now, seen = system.clock.now(), [each.look(relayed) for each in sources] if relayed else []
+    settled = [each for touch in unknown if (each := _verdict(system, touch, seen, now)) is not None]
+    counts = Counter(_stored(system, settled, now))
+    absent = counts[DeliveryReason.EVIDENCE_ABSENT] + counts[DeliveryReason.NOT_LISTED]
+    return Reconciled(counts[DeliveryReason.EVIDENCE_TAKEN], absent, counts[DeliveryReason.RESENT], len(unknown) - len(settled))
 
 
-def _verdict(system: System, touch: Touch, complete: Sequence[tuple[int, set[str]]], now: int) -> Mapping[str, Any]:
-    """The change of state that the evidence or the kind of mail makes; empty if neither does."""
+def reconcile_in_turn(system: System) -> Reconciled | None:
+    """At most once a minute over all processes, for evidence is long to read; None if another has done it lately."""
+    now = system.clock.now()
+    with system.ledger.write() as connection:
+        if not leases.take_turn(connection, "reconcile", now, now + MINUTE):
+            return None
+    return reconcile(system)
+
+
+def _is_relayed(touch: Touch) -> bool:
+    return CHANNELS[touch.channel].delivery == "relayed"
+
+
+def _verdict(system: System, touch: Touch, seen: Sequence[Seen], now: int) -> Settlement | None:
+    """What the evidence or the kind of mail makes of it; None if neither does."""
+    if not _is_relayed(touch):
+        return _again(touch, DeliveryReason.NOT_LISTED, now)
     begun = touch.begun_at or touch.decided_at
-    if any(touch.message_id in taken for _, taken in complete):
-        return {"state": State.SENT, "sent_at": begun, "reason": DeliveryReason.EVIDENCE_TAKEN, "detail": None}
+    if any(touch.message_id in each.taken for each in seen):
+        why = DeliveryReason.EVIDENCE_TAKEN
+        return Settlement(touch, why, {"state": State.SENT, "sent_at": begun, "reason": why, "detail": None})
     over = begun + max(system.config.lease_seconds, FINAL_REPLY_SECONDS) * SECOND + SKEW  # until then a frozen worker might still hand it over
-    if complete and all(until > over for until, _ in complete) and now > over:
+    if seen and now > over and all(each.since <= begun - SKEW and each.until > over for each in seen):
         return _again(touch, DeliveryReason.EVIDENCE_ABSENT, now)
     rule = system.workspace.rules.get(touch.rule)
     if now > begun + PATIENCE and rule is not None and rule.do.is_service:
         return _again(touch, DeliveryReason.RESENT, now)
-    return {}
+    return None
 
 
-def _again(touch: Touch, reason: DeliveryReason, now: int) -> Mapping[str, Any]:
+def _again(touch: Touch, why: DeliveryReason, now: int) -> Settlement:
     if now > touch.deadline:
-        return {"state": State.EXPIRED, "reason": EXPIRED, "detail": reason, **NOT_BEGUN}
-    return {"state": State.PENDING, "reason": reason, "detail": None, "due_at": now, **NOT_BEGUN}
+        return Settlement(touch, why, {"state": State.EXPIRED, "reason": EXPIRED, "detail": None, **NOT_BEGUN})
+    return Settlement(touch, why, {"state": State.PENDING, "reason": why, "detail": None, "due_at": now, **NOT_BEGUN})
 
 
-def _settled(system: System, changes: Sequence[tuple[Touch, Mapping[str, Any]]], now: int) -> tuple[int, int, int]:
-    counts = {DeliveryReason.EVIDENCE_TAKEN: 0, DeliveryReason.EVIDENCE_ABSENT: 0, DeliveryReason.RESENT: 0}
+def _stored(system: System, settled: Sequence[Settlement], now: int) -> list[DeliveryReason]:
+    """Why, of each that nobody else settled meanwhile."""
+    done = []
     with system.ledger.write() as connection:
-        for touch, change in changes:
-            if ledger_touches.settle(connection, touch.id, touch.attempt, now, **change):
-                counts[change["detail"] or change["reason"]] += 1
-                if change["state"] is State.SENT:
-                    ledger_records.append_tail(connection, [outcome_record(touch, State.SENT, change["sent_at"])], now)
-    return counts[DeliveryReason.EVIDENCE_TAKEN], counts[DeliveryReason.EVIDENCE_ABSENT], counts[DeliveryReason.RESENT]
+        for each in settled:
+            if ledger_touches.settle(connection, each.touch.id, each.touch.attempt, now, **each.change):
+                done.append(each.why)
+                if each.change["state"] is State.SENT:
+                    ledger_records.append_tail(connection, [outcome_record(each.touch, State.SENT, each.change["sent_at"])], now)
+    return done

@@ -11,7 +11,7 @@ from engine.errors import BansoError
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.pipeline.realtime import judge_dues
-from engine.pipeline.reconcile import reconcile
+from engine.pipeline.reconcile import reconcile_in_turn
 from engine.pipeline.system import System
 from engine.pipeline.wave import outcome_record
 from engine.touches.touch import State
@@ -43,7 +43,7 @@ class Swept:
 def _reconcile(system: System) -> None:
     """Evidence that cannot be read settles nothing and stops nothing."""
     try:
-        reconcile(system)
+        reconcile_in_turn(system)
     except BansoError as problem:
         log.warning("not reconciled: %s", problem)
 

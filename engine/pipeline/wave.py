@@ -134,7 +134,7 @@ def _begin_sending(worker: Worker, offered: Sequence[Offered]) -> tuple[list[Off
         suppressed = holds.suppressed_at(connection, [each.letter.address for each in offered], now)
         pauses = holds.pauses_at(connection, now)
         for each in offered:
-            held = pause_over(pauses, _names(worker, each.touch.rule), each.touch.channel, each.touch.account_id)
+            held = pause_over(pauses, worker.system.workspace.rule_names(each.touch.rule), each.touch.channel, each.touch.account_id)
             change = _hindrance(each.letter, held, suppressed, now)
             if change:
                 ledger_touches.finish(connection, each.touch.id, worker.name, State.CLAIMED, now, **change)
@@ -144,12 +144,6 @@ def _begin_sending(worker: Worker, offered: Sequence[Offered]) -> tuple[list[Off
             if ledger_touches.begin_sending(connection, stamped, worker.name, now, now + worker.lease, each.letter.body):
                 begun.append(each)
     return begun, hindered
-
-
-def _names(worker: Worker, rule_id: str) -> Sequence[str]:
-    """The ids that a pause of the rule may stand under."""
-    rules = worker.system.workspace.rules
-    return rules[rule_id].names(rule_id) if rule_id in rules else (rule_id,)
 
 
 def _hindrance(letter: Letter, held: Pause | None, suppressed: Mapping[str, frozenset[str]], now: int) -> Mapping[str, Any]:

@@ -17,10 +17,10 @@ from engine.ledger.open import StoreError
 from engine.pipeline.evaluate import stale_at
 from engine.pipeline.postal import deployment_of, mail_transport
 from engine.pipeline.system import System
+from engine.touches.rate import WAVE
 from engine.workspace.model import Workspace
 
 log = logging.getLogger("banso.dispatch")
-WAVE = 8  # letters, and connections, that one worker brings to the point of no return together
 
 
 @dataclass
@@ -32,7 +32,8 @@ class Worker:
     in_hand: set[str] = field(default_factory=set)
     hands: Executor = field(default_factory=lambda: ThreadPoolExecutor(WAVE, "hand"))
     _transports: dict[tuple[str, int], Transport] = field(default_factory=dict)
-    _channels: dict[tuple[str, str], Channel] = field(default_factory=dict)
+    _channels: dict[str, Channel] = field(default_factory=dict)
+    _channels_of: str = ""  # the hash of the workspace they were compiled for
     _leased_from: float = 0.0  # on the clock that never goes back, when the leases in hand were last known to be ours
     _stale: tuple[int, frozenset[str]] | None = None
 
@@ -50,10 +51,12 @@ class Worker:
         return self._transports[channel, index]
 
     def channel(self, workspace: Workspace, name: str) -> Channel:
-        key = (workspace.hash, name)
-        if key not in self._channels:
-            self._channels = {key: CHANNELS[name](workspace, deployment_of(self.system.config))}
-        return self._channels[key]
+        """Writes a channel's letters by this workspace; what was compiled for an older one is let go."""
+        if workspace.hash != self._channels_of:
+            self._channels, self._channels_of = {}, workspace.hash
+        if name not in self._channels:
+            self._channels[name] = CHANNELS[name](workspace, deployment_of(self.system.config))
+        return self._channels[name]
 
     @property
     def lease(self) -> int:
@@ -95,9 +98,9 @@ def heartbeat(worker: Worker) -> Iterator[None]:
 
 
 def _renew(worker: Worker) -> None:
-    now, moment = worker.system.clock.now(), worker.system.clock.monotonic()
+    now, moment, asked = worker.system.clock.now(), worker.system.clock.monotonic(), frozenset(worker.in_hand)
     with worker.system.ledger.write() as connection:
-        kept = ledger_touches.renew_leases(connection, worker.name, sorted(worker.in_hand), now + worker.lease)
+        kept = ledger_touches.renew_leases(connection, worker.name, sorted(asked), now + worker.lease)
         holds.worker_seen(connection, worker.name, "worker", now)
-    worker.in_hand &= kept  # what the sweep freed while this process was frozen is not ours any more
+    worker.in_hand -= asked - kept  # what the sweep freed while this process was frozen is not ours any more
     worker.leased_from(moment)

@@ -16,6 +16,7 @@ class DeliveryReason(StrEnum):
     TOO_FAST = "too_fast"  # the limit of letters a minute is reached
     EVIDENCE_TAKEN = "evidence_taken"  # the relay's log or the journal knows the letter
     EVIDENCE_ABSENT = "evidence_absent"  # they are complete and do not
+    NOT_LISTED = "not_listed"  # the ledger is the list, and it does not have it
     RESENT = "resent"  # service mail of which nobody could tell for too long
     SETTLED_SENT = "settled_sent"  # a person's word
     SETTLED_NOT_SENT = "settled_not_sent"

@@ -139,6 +139,10 @@ class Workspace:
             return name
         return next((rule_id for rule_id, rule in self.rules.items() if name in rule.was), None)
 
+    def rule_names(self, name: str) -> tuple[str, ...]:
+        """The names that touches, pauses and approvals of a rule may stand under; one that is no rule of today may still have some."""
+        return self.rules[name].names(name) if name in self.rules else (name,)
+
     def lane_order(self, lane: Lane) -> Sequence[str]:
         return self.order[lane]
 

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from engine.channels.mail.deployment import Deployment
+from engine.channels.deployment import Deployment
 from engine.channels.mail.dkim import Signer, read_key
 from engine.config import Config
 from engine.errors import BansoError
@@ -161,5 +161,5 @@ def test_settings_that_contradict_each_other_are_refused(given: dict[str, str], 
     (tmp_path / "text").write_text("short")
     files = {name: tmp_path / value if name.endswith("_file") else value for name, value in given.items()}
     with pytest.raises(BansoError) as caught:
-        deployment_of(Config(**files))  # type: ignore[arg-type]
+        deployment_of(Config(**files))
     assert [fault.code for fault in caught.value.faults] == [code]

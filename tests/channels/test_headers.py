@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.channels.mail.deployment import Deployment
+from engine.channels.deployment import Deployment
 from engine.channels.mail.tags import BOUNCE, REFUSAL, bounce_address, refusal_url, touch_of
 from engine.workspace.model import Workspace
 from tests.channels.strict import ADDR, read

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from engine.channels.mail.deployment import Deployment
+from engine.channels.deployment import Deployment
 from engine.channels.mail.dkim import Signer
 from engine.cli.app import main
 from engine.pipeline.mailcheck import hidden_items, key_record

@@ -4,8 +4,8 @@ from dataclasses import replace
 from functools import cache
 
 from engine.channels import CHANNELS
+from engine.channels.deployment import NO_DEPLOYMENT, Deployment
 from engine.channels.letter import Letter, Occasion
-from engine.channels.mail.deployment import NO_DEPLOYMENT, Deployment
 from engine.decision.recipient import Recipient
 from engine.facts.fold import fold_records
 from engine.pipeline.evaluate import needs_of

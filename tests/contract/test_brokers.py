@@ -27,5 +27,6 @@ def test_a_worker_sends_everything_once_and_leaves(story: Story, inbox: Inbox, r
     ended = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, timeout=PATIENCE_SECONDS, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert "Traceback" not in ended.stderr
+    assert "メールを本当に送ります" in ended.stderr, "nobody shall wonder where mails go"
     assert (len(inbox.mails), set(inbox.times_taken().values())) == (MAILS, {1})
     assert {touch.state for touch in story.touches()} == {"sent"}

@@ -19,7 +19,7 @@ from engine.workspace.schema import Caps, LoadLimit
 from tests.builders import AZURE, at
 from tests.story import SPACE
 
-CLOSED_LIST = "paused excluded opted_out bounced holdout stage again appointment_ahead window_open cap load human_hold past_deadline".split()  # noqa: SIM905
+CLOSED_LIST = "paused excluded opted_out bounced holdout stage again appointment_ahead window_open cap load human_hold past_deadline".split()  # noqa: SIM905  # as the design writes it
 NIGHT = at("2026-04-07 02:00")
 TODAY = zone("Asia/Tokyo").day(NIGHT)
 
@@ -48,15 +48,15 @@ def past(**changes: object) -> PastTouch:
     sent = {"begun_at": at("2026-03-28 09:00"), "day": TODAY - 10, "window_last_day": TODAY - 8, "is_sent": True}
     named = {"id": "t0", "rule": "next-setting", "per_value": "initial_settings", "goal": "step_forward", "lane": "push", "channel": "mail"}
     values = {**named, **sent, **changes}
-    return PastTouch(**values)  # type: ignore[arg-type]
+    return PastTouch(**values)
 
 
 def stood(**changes: object) -> Change:
-    return lambda candidate, standing: (candidate, replace(standing, **changes))  # type: ignore[arg-type]
+    return lambda candidate, standing: (candidate, replace(standing, **changes))
 
 
 def been(**changes: object) -> Change:
-    return lambda candidate, standing: (replace(candidate, **changes), standing)  # type: ignore[arg-type]
+    return lambda candidate, standing: (replace(candidate, **changes), standing)
 
 
 def ruled(**changes: object) -> Change:
@@ -94,11 +94,11 @@ def mail_counts(**changes: object) -> Change:
 
 
 def said(**columns: object) -> Change:
-    return stood(answer=Answer(columns, {}, excluded=False))  # type: ignore[arg-type]
+    return stood(answer=Answer(columns, {}, excluded=False))
 
 
 def trial(**values: object) -> Change:
-    return ruled(stage="try", try_=Try(**values))  # type: ignore[arg-type]
+    return ruled(stage="try", try_=Try(**values))
 
 
 def acting(**changes: object) -> Change:
@@ -125,7 +125,7 @@ LIMIT = spaced(load_limit=LoadLimit(points=3, within_days=7))
 
 
 def paused_for(scope: str, name: str, until: str = "2026-04-08 00:00") -> Change:
-    return stood(pauses=(Pause(scope, name, "why", at(until)),))  # type: ignore[arg-type]
+    return stood(pauses=(Pause(scope, name, "why", at(until)),))
 
 
 FIRES = [

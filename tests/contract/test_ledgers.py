@@ -388,7 +388,7 @@ def test_suppressions(ledger: Ledger) -> None:
     with ledger.write() as connection:
         for kind, now in (("bounced", NOW), ("opted_out", NOW + 5), ("opted_out", NOW + 7)):
             holds.suppress(connection, "Tanaka@Example.jp", kind, "why", now)
-        asked: Callable[[int], object] = lambda now: holds.suppressed_at(connection, ["TANAKA@example.jp", "sato@example.jp"], now)  # noqa: E731
+        asked: Callable[[int], object] = lambda now: holds.suppressed_at(connection, ["TANAKA@example.jp", "sato@example.jp"], now)  # noqa: E731  # one line says it
         assert asked(NOW - 1) == {}
         assert asked(NOW) == {"tanaka@example.jp": {"bounced"}}
         assert asked(NOW + 5) == {"tanaka@example.jp": {"bounced", "opted_out"}}

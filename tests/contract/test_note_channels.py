@@ -73,7 +73,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     changed(root / "rules/workspace.yaml", lambda said: said.update(accounts_of="owner", notify={"desk": "slack:#desk"}))
     changed(root / "rules/facts.yaml", lambda said: said["facts"].update(owner={"label": "担当", "attribute": "crm.owner", "type": "text"}))
     for lane, ids in LANES.items():
-        changed(root / "rules/order.yaml", lambda said, lane=lane, ids=ids: said["order"].setdefault(lane, []).extend(ids))  # type: ignore[misc]
+        changed(root / "rules/order.yaml", lambda said, lane=lane, ids=ids: said["order"].setdefault(lane, []).extend(ids))
     return load_workspace(root, frozenset(CHANNELS))
 
 

@@ -59,7 +59,7 @@ def test_touches_are_found_by_what_is_asked_newest_first(ledger: Ledger) -> None
     with ledger.read() as connection:
 
         def ids(**wanted: object) -> list[str]:
-            return [touch.id for touch in overview.find_touches(connection, Wanted(**wanted))]  # type: ignore[arg-type]
+            return [touch.id for touch in overview.find_touches(connection, Wanted(**wanted))]
 
         assert ids() == ["u", "t2", "t1", "t0"]
         assert ids(limit=2) == ["u", "t2"]

@@ -239,7 +239,7 @@ def last_day_left_out(patch: pytest.MonkeyPatch) -> None:
 
     def compare(self: python_text.Writer, node: a.Compare, *, wanted: bool) -> str:
         early = isinstance(node.value, a.Today) and node.operator == "<=" and isinstance(node.wanted, int)
-        return honest(self, replace(node, wanted=node.wanted - 1) if early else node, wanted=wanted)  # type: ignore[operator]
+        return honest(self, replace(node, wanted=node.wanted - 1) if early else node, wanted=wanted)
 
     patch.setattr(python_text.Writer, "_compare", compare)
 

@@ -162,7 +162,7 @@ class _Log:
     def _record(self, serial: int, contacts: Sequence[str | None], at: int, **content: str | int | None) -> Record:
         writer, source_id = self.draw.choice(WRITERS), f"{self.draw.choice(('', '0', '1', 'é'))}{serial}"
         contact = self.draw.choice(contacts)
-        return Record(writer, source_id, self.account, at, self._known_at(at), contact_id=contact, **content)  # type: ignore[arg-type]
+        return Record(writer, source_id, self.account, at, self._known_at(at), contact_id=contact, **content)
 
     def _known_at(self, at: int) -> int:
         """Mostly at once; sometimes later, even after the evaluation; and what is planned may be known before it happens."""

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from engine.calendar import SECOND
 from engine.channels.letter import Letter, Reply
+from engine.channels.mail.evidence import Seen
 from engine.ledger.open import Ledger
 from tests.faults.baton import Baton
 
@@ -162,12 +163,9 @@ class RelayLog:
 
     relay: Relay
 
-    def taken(self, message_ids: Collection[str]) -> set[str]:
+    def look(self, message_ids: Collection[str]) -> Seen:
         taken = set(self.relay.taken)
-        return {each for each in message_ids if each.strip("<>").partition("@")[0] in taken}
-
-    def complete_until(self) -> int:
-        return self.relay.baton.now
+        return Seen(frozenset(each for each in message_ids if each.strip("<>").partition("@")[0] in taken), 0, self.relay.baton.now)
 
 
 class OneHand(Executor):

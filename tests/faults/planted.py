@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Connection, and_, select, update
 
 from engine.channels.letter import Reply
+from engine.channels.mail.evidence import Seen
 from engine.ledger import holds
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
@@ -151,7 +152,7 @@ def forgets_the_record(patch: pytest.MonkeyPatch) -> None:
 def believes_an_incomplete_log(patch: pytest.MonkeyPatch) -> None:
     """What is not in the relay's log yet is called not sent while it may still be handed over."""
     patch.setattr(reconcile, "SKEW", -10 * 86_400 * 1_000_000)
-    patch.setattr("tests.faults.parts.RelayLog.taken", lambda self, message_ids: set(list(message_ids)[:0]))
+    patch.setattr("tests.faults.parts.RelayLog.look", lambda self, _message_ids: Seen(frozenset(), 0, self.relay.baton.now))
 
 
 def writes_anew_each_time(patch: pytest.MonkeyPatch) -> None:

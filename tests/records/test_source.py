@@ -46,7 +46,7 @@ def stage(request_: SourceRequest, tmp_path: Path) -> Callable[..., tuple[Staged
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
         conn = duckdb.connect()
-        found = stage_files(conn, replace(request_, **changes), tmp_path / "data", known or {})  # type: ignore[arg-type]
+        found = stage_files(conn, replace(request_, **changes), tmp_path / "data", known or {})
         return found, rows_of(conn)
 
     return run

@@ -198,7 +198,7 @@ class TestStories:
 
     def test_setting_errors_come_in_bursts_for_some(self, quarter: Path) -> None:
         errors = [row for row in rows(quarter, "product.jsonl") if row["event"] == "setting_error"]
-        assert all(row["props"]["screen"] for row in errors)  # type: ignore[index]
+        assert all(row["props"]["screen"] for row in errors)
         per_day = Counter((row["company"], row["at"][:10]) for row in errors)
         assert 0.15 < sum(number >= 3 for number in per_day.values()) / len(per_day) < 0.55
 
@@ -212,7 +212,7 @@ class TestStories:
 
     def test_some_applications_stay_unanswered(self, quarter: Path) -> None:
         received, replied = (
-            [r["props"]["application_id"] for r in rows(quarter, "product.jsonl") if r["event"] == event]  # type: ignore[index]
+            [r["props"]["application_id"] for r in rows(quarter, "product.jsonl") if r["event"] == event]
             for event in ("application_received", "applicant_replied")
         )
         assert len(received) == len(set(received))

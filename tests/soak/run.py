@@ -14,7 +14,7 @@ from engine.calendar import MINUTE, SECOND
 from engine.detail import parts_of
 from engine.pipeline import ops
 from engine.pipeline.sweep import sweep
-from engine.pipeline.worker import WAVE
+from engine.touches.rate import WAVE
 from tests.builders import a_stalled_customer, at
 from tests.processes import banso, start
 from tests.soak.checker import Truth, count, disagreements, rows_of

@@ -37,6 +37,7 @@ class Relay:
         self.truth, self.log = Journal(options.folder / "journal"), Journal(options.folder / "mail.log")
         self.seen: Counter[str] = Counter()
         self.numbered = 0
+        self._log("postfix-script", "starting the Postfix mail system")
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
         body = bytes(envelope.content or b"")

@@ -18,7 +18,7 @@ def tell(tmp_path: Path) -> Iterator[Tell]:
 
     def open_story(**written: str | Mapping[str, str]) -> Story:
         folder = tmp_path / f"story{len(told)}"
-        told.append(Story(folder, workspace=a_workspace(folder / "workspace", **written)))  # type: ignore[arg-type]
+        told.append(Story(folder, workspace=a_workspace(folder / "workspace", **written)))
         return told[-1]
 
     yield open_story

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from engine.calendar import MINUTE, SECOND
 from engine.channels.letter import InTime, Letter, Reply, Transport
+from engine.channels.mail.evidence import Seen
 from engine.channels.mail.transport import SmtpTransport
 from engine.pipeline.dispatch import dispatch
 from engine.pipeline.reconcile import Reconciled, reconcile
@@ -45,11 +46,8 @@ class Nothing:
 
     story: Story
 
-    def taken(self, _message_ids: object) -> set[str]:
-        return set()
-
-    def complete_until(self) -> int:
-        return self.story.clock.now()
+    def look(self, _message_ids: object) -> Seen:
+        return Seen(frozenset(), 0, self.story.clock.now())
 
 
 def test_it_lets_its_letter_be(story: Story, inbox: Inbox) -> None:

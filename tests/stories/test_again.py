@@ -113,7 +113,7 @@ def test_no_other_mail_for_the_same_goal_until_the_windows_last_day_is_over(stor
     """Sent on 7 April with three days: 9 April is the last day of the window."""
     story.given(a_stalled_customer())
     nights(story, "2026-04-07")
-    story.given(errors("2026-04-07", "2026-04-07", "2026-04-07"))  # type: ignore[arg-type]
+    story.given(errors("2026-04-07", "2026-04-07", "2026-04-07"))
     nights(story, "2026-04-08", "2026-04-09")
     assert story.decisions()["support-guide"] == ("gated", "window_open", "until:2026-04-09")
     nights(story, "2026-04-10")
@@ -123,7 +123,7 @@ def test_no_other_mail_for_the_same_goal_until_the_windows_last_day_is_over(stor
 def test_while_a_mail_is_still_to_be_sent_there_is_no_other_for_its_goal(story: Story) -> None:
     story.given(a_stalled_customer())
     story.nightly("2026-04-11 02:00")
-    story.given(errors("2026-04-11", "2026-04-11", "2026-04-11"))  # type: ignore[arg-type]
+    story.given(errors("2026-04-11", "2026-04-11", "2026-04-11"))
     story.nightly("2026-04-12 02:00")
     assert story.decisions()["support-guide"] == ("gated", "window_open", "under_way:next-setting")
 
@@ -132,7 +132,7 @@ def test_reaching_the_goal_closes_the_window(story: Story) -> None:
     story.given(a_stalled_customer())
     nights(story, "2026-04-07")
     story.given(a_record("product.settings_completed", at="2026-04-07 10:00"))
-    story.given(errors("2026-04-07", "2026-04-07", "2026-04-07"))  # type: ignore[arg-type]
+    story.given(errors("2026-04-07", "2026-04-07", "2026-04-07"))
     nights(story, "2026-04-09")
     assert story.decisions()["support-guide"][0] == "won"
 
@@ -142,7 +142,7 @@ def test_a_goal_reached_before_the_mail_closes_nothing(story: Story) -> None:
     story.given(a_stalled_customer())
     nights(story, "2026-04-07")
     story.given(a_record("product.account_issued", at="2026-04-07 08:00", source_id="late"))
-    story.given(errors("2026-04-07", "2026-04-07", "2026-04-07"))  # type: ignore[arg-type]
+    story.given(errors("2026-04-07", "2026-04-07", "2026-04-07"))
     nights(story, "2026-04-09")
     assert story.decisions()["support-guide"][:2] == ("gated", "window_open")
 
@@ -152,7 +152,7 @@ def test_a_goal_reached_before_the_mail_closes_nothing(story: Story) -> None:
 
 def test_the_written_order_decides_and_the_losers_name_the_winner(story: Story, inbox: Inbox) -> None:
     story.given(a_stalled_customer(), a_record("hearing.guidance_start", value="2026-04-20", at="2026-03-24 10:00"))
-    story.given(errors("2026-04-01", "2026-04-02", "2026-04-03"))  # type: ignore[arg-type]
+    story.given(errors("2026-04-01", "2026-04-02", "2026-04-03"))
     nights(story, "2026-04-07")
     assert story.decisions() == {
         "support-guide": ("won", None, None),
@@ -164,7 +164,7 @@ def test_the_written_order_decides_and_the_losers_name_the_winner(story: Story, 
 
 def test_a_gated_rule_leaves_its_place_to_the_next(story: Story) -> None:
     story.given(a_stalled_customer(), a_record("hearing.guidance_start", value="2026-04-20", at="2026-03-24 10:00"))
-    story.given(errors("2026-04-01", "2026-04-02", "2026-04-03"))  # type: ignore[arg-type]
+    story.given(errors("2026-04-01", "2026-04-02", "2026-04-03"))
     story.pause("rule", "support-guide", since="2026-04-06 18:00")
     story.nightly("2026-04-07 02:00")
     assert story.decisions() == {

@@ -113,6 +113,17 @@ def test_a_night_that_began_and_never_finished_is_found(morning: Story) -> None:
     assert (check.level, list(check.details)) == ("bad", ["unfinished:nightly/2026-04-07:1"])
 
 
+def test_an_older_night_is_finished_by_hand_as_the_page_for_operations_says(morning: Story) -> None:
+    with morning.system.ledger.write() as connection:
+        connection.execute(update(slots).values(finished_at=None))
+    morning.clock.set(at("2026-04-09 09:00"))
+    assert found(morning)["nights"].level == "bad"
+    place = ["-w", str(morning.config.workspace), "--state", str(morning.config.state_folder)]
+    assert main([*place, "nightly", "--at", "2026-04-07"]) == 0
+    assert found(morning)["nights"].level == "ok"
+    assert found(morning)["books"].level == "ok"
+
+
 # --- receivers --------------------------------------------------------------------------------------------------------
 
 

@@ -101,7 +101,7 @@ def failed(story: Story, inbox: Inbox) -> Story:
 
 
 def seen(story: Story, **wanted: object) -> list[tuple[str, str]]:
-    return [(touch.account_id, touch.state.value) for touch in ops.failures(story.system, Wanted(**wanted))]  # type: ignore[arg-type]
+    return [(touch.account_id, touch.state.value) for touch in ops.failures(story.system, Wanted(**wanted))]
 
 
 def test_failures_are_newest_first_and_hide_what_went_well(failed: Story) -> None:

@@ -59,7 +59,7 @@ def test_an_account_whose_main_contact_opted_out_gets_no_mail_through_another(st
     ],
 )
 def test_an_excluded_account_gets_nothing(story: Story, told: object) -> None:
-    story.given(a_stalled_customer(), [told])  # type: ignore[list-item]
+    story.given(a_stalled_customer(), [told])
     story.nightly("2026-04-07 02:00")
     assert story.decisions() == {"next-setting": ("gated", "excluded", "never")}
 
@@ -247,7 +247,7 @@ def test_nobody_whose_guidance_starts_in_months_is_pushed(story: Story) -> None:
 def test_the_main_contact_is_written_to(story: Story, inbox: Inbox, more: list[object], written_to: str) -> None:
     story.given(a_customer(), a_record("product.login", at="2026-03-30 10:00"))
     story.given(a_contact("abe", email="abe@aozora.example.jp", name="阿部"), a_contact("sato", email="sato@aozora.example.jp", name="佐藤"))
-    story.given(more)  # type: ignore[arg-type]
+    story.given(more)
     story.nightly("2026-04-07 02:00")
     story.dispatch("2026-04-07 09:00")
     assert inbox.recipients() == [written_to]

@@ -26,7 +26,7 @@ def scripts(kind: str) -> list[Writing]:
 
 def broken(found: list[Writing], holds: object) -> list[str]:
     """Where a convention is not kept."""
-    return [each.where for each in found if not holds(each)]  # type: ignore[operator]
+    return [each.where for each in found if not holds(each)]
 
 
 # --- every text -------------------------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ def test_the_five_legal_items_stand_in_every_mail(part: str) -> None:
 def test_the_signature_names_phone_and_hours() -> None:
     for language in ("ja", "en"):
         for each in mails(language):
-            sender = workspace(language).settings.senders[workspace(language).rules[each.rule_id].do.from_]  # type: ignore[attr-defined]
+            sender = workspace(language).settings.senders[workspace(language).rules[each.rule_id].do.from_]
             assert all(item in each.parts["text"] for item in (sender.name, sender.phone, sender.hours, sender.address)), each.where
 
 
@@ -106,7 +106,7 @@ def test_a_mail_asks_for_one_thing_with_one_button() -> None:
 
 
 def test_a_mail_that_asks_for_work_says_how_long_it_takes() -> None:
-    asking = [each for each in mails("ja") if set(SPACE.rules[each.rule_id].do.leads.kinds()) & {"setting", "seminar", "course"}]  # type: ignore[union-attr]
+    asking = [each for each in mails("ja") if set(SPACE.rules[each.rule_id].do.leads.kinds()) & {"setting", "seminar", "course"}]
     assert asking
     assert broken(asking, lambda each: re.search(r"\d+分", each.parts["text"])) == []
 
@@ -119,7 +119,7 @@ def test_a_mail_offers_a_way_to_a_person() -> None:
 
 
 def test_a_popup_is_read_at_a_glance() -> None:
-    fits = lambda each: len(each.parts["subject"]) <= POPUP_TITLE_LONGEST and len(each.parts["text"]) <= POPUP_LONGEST  # noqa: E731
+    fits = lambda each: len(each.parts["subject"]) <= POPUP_TITLE_LONGEST and len(each.parts["text"]) <= POPUP_LONGEST  # noqa: E731  # one line says it
     assert broken(popups(), fits) == []
 
 

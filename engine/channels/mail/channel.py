@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
+from engine.channels.deployment import NO_DEPLOYMENT, Deployment
 from engine.channels.letter import Delivery, Letter, Occasion, Unwritable
-from engine.channels.mail.deployment import NO_DEPLOYMENT, Deployment
 from engine.channels.mail.headers import Envelope, headers_of, is_advertising, refusal_of, return_path
 from engine.channels.mail.message import assemble, checked_address, clean
 from engine.channels.mail.rendering import SUBJECT_MAX, Wording, check_words, compiled

@@ -1,91 +1,103 @@
 """Evidence of what a relay did with letters of which nobody can tell, found by Message-ID.
 
-That a letter is there is proof at once; that it is not proves something only where the evidence is complete past the time in question.
+That a letter is there is proof at once; that it is not proves something only where the evidence is complete over the time in question.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Protocol
 
 from engine.calendar import instant_of
-from engine.errors import refuse
+from engine.errors import BansoError, refuse
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The letters asked for that were certainly taken, and the instants from and until which everything that was taken is known."""
+
+    taken: frozenset[str]
+    since: int
+    until: int
 
 
 class Evidence(Protocol):
     """Who knows afterwards which letters were taken."""
 
-    def taken(self, message_ids: Collection[str]) -> set[str]:
-        """Those of the Message-IDs that were certainly taken."""
-        ...
-
-    def complete_until(self) -> int:
-        """The instant up to which everything that was taken is known."""
+    def look(self, message_ids: Collection[str]) -> Seen:
+        """Raises BansoError E638 if it cannot be read."""
         ...
 
 
-LINE = re.compile(rb"^(?P<at>\d{4}-\d\d-\d\dT\S+) \S+ \S*/(?P<part>cleanup|qmgr)\[\d+\]: (?P<queue>[0-9A-Za-z]+): (?P<rest>.*)")
+STAMP = re.compile(rb"^(\d{4}-\d\d-\d\dT\S+) ")
+LINE = re.compile(rb"^\S+ \S+ \S*/(?P<part>cleanup|qmgr)\[\d+\]: (?P<queue>[0-9A-Za-z]+): (?P<rest>.*)")
 MESSAGE_ID = re.compile(rb"message-id=(<[^<>\s]+>)")
 
 
+@dataclass(frozen=True)
 class PostfixLog:
-    """Postfix's own log with times as RFC 3339: a letter is taken when the queue manager has made it active.
+    """Postfix's own log with times as RFC 3339, and the one before it as logrotate leaves it (`mail.log.1`).
 
-    The line of `cleanup` alone is no proof: it names the Message-ID before the final dot.
+    A letter is taken when the queue manager has made it active. The line of `cleanup` alone is no proof: it names the Message-ID before the
+    final dot.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    path: Path
 
-    def taken(self, message_ids: Collection[str]) -> set[str]:
+    def look(self, message_ids: Collection[str]) -> Seen:
         wanted = {each.encode() for each in message_ids}
-        named: dict[bytes, bytes] = {}
-        found: set[str] = set()
+        named, taken = dict[bytes, bytes](), set[str]()
+        since, last = 0, b""
         for line in self._lines():
-            if (message_id := MESSAGE_ID.search(line["rest"])) and message_id[1] in wanted:
-                named[line["queue"]] = message_id[1]
-            elif line["part"] == b"qmgr" and line["queue"] in named:
-                found.add(named[line["queue"]].decode())
-        return found
+            if stamp := STAMP.match(line):
+                since, last = since or _instant(stamp[1]), stamp[1]
+            if (found := LINE.match(line)) is None:
+                continue
+            if (message_id := MESSAGE_ID.search(found["rest"])) and message_id[1] in wanted:
+                named[found["queue"]] = message_id[1]
+            elif found["part"] == b"qmgr" and found["queue"] in named:
+                taken.add(named[found["queue"]].decode())
+        return Seen(frozenset(taken), since, _instant(last))
 
-    def complete_until(self) -> int:
-        newest = 0
-        for line in self._lines():
-            newest = max(newest, _instant(line["at"].decode()))
-        return newest
-
-    def _lines(self) -> list[re.Match[bytes]]:
+    def _lines(self) -> Iterator[bytes]:
+        older = self.path.with_name(f"{self.path.name}.1")
         try:
-            raw = self.path.read_bytes()
+            for path in [older, self.path] if older.is_file() else [self.path]:
+                with path.open("rb") as lines:
+                    yield from lines
         except OSError as error:
-            raise refuse("E638", str(self.path), problem=error.strerror or str(error)) from error
-        return [found for line in raw.splitlines() if (found := LINE.match(line))]
+            raise _unreadable(self.path, error.strerror or str(error)) from error
 
 
+@dataclass(frozen=True)
 class Journal:
-    """A maildir that the relay or a rule of it fills with a copy of every letter."""
+    """A maildir that the relay or a rule of it fills with a copy of every letter, in order."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    folder: Path
 
-    def taken(self, message_ids: Collection[str]) -> set[str]:
-        wanted, parser = set(message_ids), BytesHeaderParser()
-        found: set[str] = set()
-        for path in self._letters():
-            with path.open("rb") as letter:
-                found.add(str(parser.parse(letter)["Message-ID"] or "").strip())
-        return found & wanted
-
-    def complete_until(self) -> int:
-        """Copies come in order, so whatever was taken before the newest of them is there."""
-        return max((path.stat().st_mtime_ns // 1000 for path in self._letters()), default=0)
+    def look(self, message_ids: Collection[str]) -> Seen:
+        wanted, parser, taken = set(message_ids), BytesHeaderParser(), set[str]()
+        letters = self._letters()
+        try:
+            arrived = [path.stat().st_mtime_ns // 1000 for path in letters]
+            for path in letters:
+                with path.open("rb") as letter:
+                    taken.add(str(parser.parse(letter)["Message-ID"] or "").strip())
+        except OSError as error:
+            raise _unreadable(self.folder, error.strerror or str(error)) from error
+        return Seen(frozenset(taken & wanted), min(arrived, default=0), max(arrived, default=0))
 
     def _letters(self) -> list[Path]:
         if not self.folder.is_dir():
-            raise refuse("E638", str(self.folder), problem="not a folder")
+            raise _unreadable(self.folder, "not a folder")
         return [path for name in ("new", "cur") if (self.folder / name).is_dir() for path in (self.folder / name).iterdir() if path.is_file()]
+
+
+def _unreadable(path: Path, problem: str) -> BansoError:
+    return refuse("E638", str(path), problem=problem)
 
 
 def open_evidence(relay_log: Path | None, journal: Path | None) -> list[Evidence]:
@@ -98,9 +110,9 @@ def open_evidence(relay_log: Path | None, journal: Path | None) -> list[Evidence
     return found
 
 
-def _instant(text: str) -> int:
+def _instant(stamp: bytes) -> int:
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(stamp.decode("ascii", "replace"))
     except ValueError:
         return 0
     return instant_of(moment) if moment.tzinfo else 0

@@ -9,8 +9,8 @@ from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from engine.calendar import SECOND
+from engine.channels.deployment import Deployment
 from engine.channels.letter import Occasion
-from engine.channels.mail.deployment import Deployment
 from engine.channels.mail.message import encoded, mailbox
 from engine.channels.mail.tags import bounce_address, refusal_url
 from engine.rulebook.actions import SendMail

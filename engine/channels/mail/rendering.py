@@ -11,7 +11,7 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.channels.letter import Unwritable
-from engine.channels.mail.message import SHOWN
+from engine.channels.mail.message import CONTROLS, SHOWN
 from engine.channels.words import Word
 from engine.detail import detail
 from engine.workspace.model import MailSource
@@ -20,8 +20,7 @@ NAME_MAX, TEXT_MAX, LIST_MAX = 200, 10_000, 100  # characters of a name, of any 
 SUBJECT_MAX = 250
 NAMES = ("account", "contact")  # one line each, and about people: a mark in them is a mistake or an attack
 OURS = ("addressee", "sender", "imprint", "link", "session", "step", "done")  # written in the workspace, or made of the names
-MARKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-MARKS_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+CONTROLS_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 SCHEMES = ("https://", "mailto:")
 
 
@@ -88,7 +87,7 @@ def check_words(words: Mapping[str, Word], wanted: frozenset[str]) -> None:
 
 
 def _check(name: str, word: Word) -> None:
-    limit, marks = (NAME_MAX, MARKS) if name in NAMES else (TEXT_MAX, MARKS_IN_TEXT)
+    limit, marks = (NAME_MAX, CONTROLS) if name in NAMES else (TEXT_MAX, CONTROLS_IN_TEXT)
     for path, text in _texts(name, word):
         if len(text) > limit:
             raise Unwritable(detail("long", path, f"{len(text):,}", f"{limit:,}"))

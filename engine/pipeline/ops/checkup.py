@@ -112,7 +112,7 @@ def _evidence(system: System) -> Check:
     if not sources:
         return Check("evidence", "warn" if config.smtp_url else "ok", [detail("no_evidence")])
     try:
-        behind = max(system.clock.now() - each.complete_until() for each in sources)
+        behind = max(system.clock.now() - each.look(()).until for each in sources)
     except BansoError as error:
         return Check("evidence", "bad", [detail("unreadable", str(error.faults[0].place))])
     return Check("evidence", "ok", [detail("evidence", len(sources), max(behind, 0) // MINUTE)])

@@ -40,8 +40,7 @@ def nearest_account(system: System, name: str) -> str | None:
 
 def resume(system: System, scope: str, name: str) -> int:
     """Lift the open pauses of a scope, of a rule under its earlier names too; returns how many there were."""
-    rules = system.workspace.rules
-    names = rules[name].names(name) if scope == "rule" and name in rules else (name,)
+    names = system.workspace.rule_names(name) if scope == "rule" else (name,)
     with system.ledger.write() as connection:
         return sum(holds.lift_pauses(connection, scope, each, system.clock.now()) for each in names)
 

@@ -105,12 +105,6 @@ def failures(system: System, wanted: Wanted) -> list[Touch]:
         return overview.find_touches(connection, wanted)
 
 
-def names_of(system: System, rule: str) -> tuple[str, ...]:
-    """The names a rule's touches may stand under; one that is no rule of today may still have some."""
-    rules = system.workspace.rules
-    return tuple(rules[rule].names(rule)) if rule in rules else (rule,)
-
-
 @dataclass(frozen=True)
 class SourceState:
     """A declared source: its last load, how old it may become, whether it is, and the rules that cannot be sure while it is."""
