@@ -52,6 +52,7 @@ bench: $(VENV)/.dev ## Run the benchmarks and write benchmarks/results/
 	$(BIN)/python -m benchmarks.one_account
 	$(BIN)/python -m benchmarks.lint
 	$(BIN)/python -m benchmarks.mail
+	$(BIN)/python -m benchmarks.dispatch
 
 SOAK_TOUCHES ?= 100000
 SOAK_SEED ?= 1

@@ -154,7 +154,7 @@ def send(here: Servers, companies: int, rates: list[float]) -> int:
         "BANSO_DELIVERY": "production",
     }
     place = ["-w", str(ROOT), "--state", str(state_of(companies))]
-    command = [sys.executable, "-m", "engine.cli", *place, "worker", "mail", "--rehearse", "--at", MORNING, "--until-idle"]
+    command = [sys.executable, "-m", "engine.cli", *place, "worker", "--rehearse", "--at", MORNING, "--until-idle"]
     workers = [subprocess.Popen(command, cwd=ROOT, env={**os.environ, **settings}) for _ in range(2)]
     for worker in workers:
         worker.wait(PATIENCE_SECONDS)

@@ -17,6 +17,7 @@ from engine.ledger.tables import marks, tail
 ACCEPT_LOCK = 0x62616E73  # "bans": the advisory lock's number on PostgreSQL
 FIXED = "fixed"
 QUEUE_SECONDS = 300
+LONGER_WAITS = text(f"SELECT set_config('lock_timeout', '{QUEUE_SECONDS}s', true), set_config('statement_timeout', '{2 * QUEUE_SECONDS}s', true)")
 
 
 def insert(connection: Connection, table: Table) -> Insert:
@@ -48,8 +49,7 @@ def hold_advisory(connection: Connection, lock: int, *, shared: bool) -> None:
     The waits here are queues, as a load may hold the lock for many seconds: longer ones than for rows are no sign of a fault.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(text(f"SET LOCAL lock_timeout = '{QUEUE_SECONDS}s'"))
-        connection.execute(text(f"SET LOCAL statement_timeout = '{2 * QUEUE_SECONDS}s'"))
+        connection.execute(LONGER_WAITS)
         kind = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
         connection.execute(text(f"SELECT {kind}(:lock)"), {"lock": lock})
 

@@ -1,7 +1,7 @@
 """Tail, manifest, loads and quarantine: everything the ledger keeps about records."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
@@ -124,18 +124,22 @@ def forget_moved(connection: Connection, before: int) -> None:
     connection.execute(delete(tail).where(tail.c.moved_at < before))
 
 
-def tail_since(connection: Connection, arrival: int, accounts: Sequence[str]) -> dict[str, list[Record]]:
-    """Records of these accounts that arrived after a run, moved or not."""
-    found: dict[str, list[Record]] = {}
-    wanted = select(tail).where(tail.c.id > arrival, tail.c.account_id.in_(accounts)).order_by(tail.c.id)
+def tail_since(connection: Connection, runs: Collection[tuple[str, int]]) -> dict[tuple[str, int], list[Record]]:
+    """(account, arrival of a run) → the account's records that arrived after the run, moved or not."""
+    found: dict[tuple[str, int], list[Record]] = {run: [] for run in runs}
+    arrivals = [arrival for _, arrival in runs]
+    wanted = select(tail).where(tail.c.id > min(arrivals, default=0), tail.c.account_id.in_({account for account, _ in runs})).order_by(tail.c.id)
     for row in connection.execute(wanted).mappings():
-        found.setdefault(row["account_id"], []).append(Record(**{name: row[name] for name in COLUMNS}))
+        record = Record(**{name: row[name] for name in COLUMNS})
+        for since in set(arrivals):
+            if (record.account_id, since) in found and row["id"] > since:
+                found[record.account_id, since].append(record)
     return found
 
 
-def bulk_since(connection: Connection, arrival: int) -> bool:
-    """Whether records came into the lake without passing through the tail after a run."""
-    return connection.scalar(select(func.count()).select_from(parts).where(parts.c.bulk.is_(True), parts.c.arrival > arrival)) != 0
+def newest_bulk(connection: Connection) -> int:
+    """The arrival of the newest records that came into the lake without passing through the tail; 0 if none did."""
+    return connection.scalar(select(func.max(parts.c.arrival)).where(parts.c.bulk.is_(True))) or 0
 
 
 def add_marker(connection: Connection, source: str, at: int, properties: str) -> int:

@@ -1,11 +1,11 @@
-"""Touches and their states. Each change of state is one statement that names the state it comes from, so that nobody overtakes another."""
+"""Touches and their states. Each change of state asks for the state it comes from, in a statement or under a row lock, so that nobody overtakes another."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, delete, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, delete, false, func, or_, select, update
 
 from engine.decision.gates import EXPIRED
 from engine.ledger.instants import insert
@@ -15,6 +15,7 @@ from engine.touches.touch import COUNTED, ENDED, LIVE, State, Touch
 
 COLUMNS = tuple(Touch.__dataclass_fields__)
 RELEASED = {"owner": None, "leased_until": None, "rung_at": None}
+WRITTEN = ("contact_id", "address", "window_last_day")  # what a letter settles of its touch
 AT_ONCE = 10_000  # rows that one sweep ends or frees; the next takes the rest
 
 
@@ -87,30 +88,36 @@ def claim(connection: Connection, ids: Sequence[str], owner: str, now: int, unti
     return get_touches(connection, taken)
 
 
-def _mine(touch_id: str, owner: str, state: State) -> Any:
-    return and_(touches.c.id == touch_id, touches.c.owner == owner, touches.c.state == state)
+def begin_sending(connection: Connection, letters: Sequence[tuple[Touch, bytes]], owner: str, now: int, until: int) -> frozenset[str]:
+    """Just before DATA: from here on only the server's answer or evidence can tell. Returns the ids whose claim still held; the others must be let be.
 
-
-def begin_sending(connection: Connection, touch: Touch, owner: str, now: int, until: int, body: bytes) -> bool:
-    """Just before DATA: from here on only the server's answer or evidence can tell. False if the claim was lost.
-
-    The touch keeps whom the letter is written to; an earlier letter that was certainly not taken gives way to this one.
+    A touch keeps whom its letter is written to; an earlier letter that was certainly not taken gives way to this one.
     """
-    mine = and_(_mine(touch.id, owner, State.CLAIMED), touches.c.leased_until > now)
-    kept_on_it = {"contact_id": touch.contact_id, "address": touch.address, "window_last_day": touch.window_last_day, "begun_at": now}
-    change = {"state": State.SENDING, "leased_until": until, **kept_on_it}
-    changed = connection.execute(update(touches).where(mine).values(**change)).rowcount
-    if changed:
-        letter = {"sha256": sha256(body).hexdigest(), "body": body}
-        kept = insert(connection, messages).values(touch_id=touch.id, **letter)
-        connection.execute(kept.on_conflict_do_update(index_elements=["touch_id"], set_=letter))
-    return bool(changed)
+    held = _held_by(connection, [touch.id for touch, _ in letters], owner, State.CLAIMED, leased_after=now)
+    begun = [(touch, body) for touch, body in letters if touch.id in held]
+    if not begun:
+        return frozenset()
+    change = {"state": State.SENDING, "leased_until": until, "begun_at": now, **{name: bindparam(f"new_{name}") for name in WRITTEN}}
+    written = [{"touch": touch.id, **{f"new_{name}": getattr(touch, name) for name in WRITTEN}} for touch, _ in begun]
+    connection.execute(update(touches).where(touches.c.id == bindparam("touch")).values(**change), written)
+    bodies = [{"touch_id": touch.id, "sha256": sha256(body).hexdigest(), "body": body} for touch, body in begun]
+    kept = insert(connection, messages)
+    newer = {name: getattr(kept.excluded, name) for name in ("sha256", "body")}
+    connection.execute(kept.on_conflict_do_update(index_elements=["touch_id"], set_=newer), bodies)
+    return frozenset(held)
 
 
-def finish(connection: Connection, touch_id: str, owner: str, came_from: State, now: int, **change: Any) -> bool:
-    """End an attempt: the owner's fence keeps a worker that lost its lease from writing over another's work."""
-    ended = {**change, **RELEASED, **_ended(change, now)}
-    return bool(connection.execute(update(touches).where(_mine(touch_id, owner, came_from)).values(**ended)).rowcount)
+def finish(connection: Connection, owner: str, came_from: State, now: int, changes: Mapping[str, Mapping[str, Any]]) -> frozenset[str]:
+    """End attempts: id → what changes. Returns the ids that were still the owner's; who lost its lease writes over nobody's work."""
+    held = _held_by(connection, list(changes), owner, came_from)
+    ended: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for touch_id in held:
+        change = {**changes[touch_id], **RELEASED, **_ended(changes[touch_id], now)}
+        ended.setdefault(tuple(sorted(change)), []).append({"touch": touch_id, **{f"new_{name}": value for name, value in change.items()}})
+    for names, rows in ended.items():
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+        connection.execute(update(touches).where(touches.c.id == bindparam("touch")).values(**values), rows)
+    return frozenset(held)
 
 
 def _ended(change: Mapping[str, Any], now: int) -> dict[str, Any]:
@@ -156,9 +163,11 @@ def take_back(connection: Connection, ids: Sequence[str], owner: str) -> None:
     connection.execute(update(touches).where(touches.c.id.in_(mine)).values(state=State.PENDING, begun_at=None, window_last_day=None, **RELEASED))
 
 
-def _held_by(connection: Connection, ids: Sequence[str], owner: str, *states: State) -> list[str]:
+def _held_by(connection: Connection, ids: Sequence[str], owner: str, *states: State, leased_after: int | None = None) -> list[str]:
     """Those of these touches that the worker holds, locked in order of id: its threads would else wait for each other in a circle."""
     held = and_(touches.c.id.in_(ids), touches.c.owner == owner, touches.c.state.in_(states))
+    if leased_after is not None:
+        held = and_(held, touches.c.leased_until > leased_after)
     return list(connection.scalars(select(touches.c.id).where(held).order_by(touches.c.id).with_for_update()))
 
 

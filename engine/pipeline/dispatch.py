@@ -13,13 +13,15 @@ TASK_SECONDS = 300.0  # after that a task returns and the rest is rung for again
 
 
 def dispatch(worker: Worker, ids: Sequence[str], told_to_stop: Callable[[], bool] = lambda: False) -> Mapping[str, int]:
-    """Send what is due of these touches, wave by wave, until there is none or it is told to stop. Returns how many ended in which state."""
+    """Send what is due of these touches, wave by wave and each of them once, until it is told to stop. Returns how many ended in which state."""
     counts: Counter[str] = Counter()
+    open_ids = set(ids)
     clock = worker.system.clock
     over = clock.monotonic() + TASK_SECONDS
     with heartbeat(worker):
-        while clock.monotonic() < over and not told_to_stop() and (wave := _claim(worker, ids)):
+        while clock.monotonic() < over and not told_to_stop() and (wave := _claim(worker, sorted(open_ids))):
             left = {touch.id for touch in wave}
+            open_ids -= left
             try:
                 for touch_id, state in send_wave(worker, wave):
                     counts[state] += 1

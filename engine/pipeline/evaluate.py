@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 from engine.calendar import EARLIEST
-from engine.facts.fold import Fold, Needs, fold_records
+from engine.facts.fold import Fold, fold_records
 from engine.ledger import records as ledger_records
 from engine.pipeline.system import Records, System
 from engine.records.freshness import is_stale, newest_coverage
 from engine.records.lake import may_tie, newest_by_source, read_accounts
 from engine.records.record import bucket_of
 from engine.rulebook.dialects import sql_text
-from engine.rulebook.plan import Plan
 from engine.rulebook.python import Answer
 from engine.rulebook.sql import Bound
 from engine.rulebook.statement import Question, statement
@@ -25,10 +24,6 @@ class Judged:
     fold: Fold
     answer: Answer
     arrival: int = 0
-
-
-def needs_of(plan: Plan) -> Needs:
-    return Needs.of(plan.accumulators(plan.columns))
 
 
 def stale_at(system: System, workspace: Workspace, instant: int) -> frozenset[str]:
@@ -72,7 +67,7 @@ def judge_accounts(
     system: System, workspace: Workspace, records: Records, accounts: list[str], instant: int, stale: frozenset[str]
 ) -> dict[str, Judged]:
     """Fold and judge some accounts one by one."""
-    evaluator, needs = system.evaluator(workspace), needs_of(workspace.plan)
+    evaluator, needs = system.evaluator(workspace), workspace.plan.needs
     judged = {}
     for account, found in read_accounts(records.duck, accounts).items():
         fold = fold_records(found, instant, needs, workspace.zone)

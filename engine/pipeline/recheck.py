@@ -15,12 +15,13 @@ from engine.detail import detail
 from engine.facts.fold import Fold, fold_records, parse
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
-from engine.pipeline.evaluate import Judged, needs_of
+from engine.ledger.open import Connection
+from engine.pipeline.evaluate import Judged
 from engine.pipeline.standings import read_standings
 from engine.pipeline.system import System
 from engine.pipeline.worker import Worker
 from engine.records.lake import read_accounts
-from engine.records.record import bucket_of
+from engine.records.record import Record, bucket_of
 from engine.touches.delivery import DeliveryReason
 from engine.touches.touch import State, Touch
 from engine.workspace.model import Workspace
@@ -43,9 +44,9 @@ def recheck(worker: Worker, wave: Sequence[Touch]) -> list[Verdict]:
     wave = [replace(touch, rule=workspace.rule_now(touch.rule) or touch.rule) for touch in wave]
     now = system.clock.now()
     stale, evaluator = worker.stale(workspace, now), system.evaluator(workspace)
-    folds = _folds(system, workspace, wave, now)
-    judged = [Judged(touch.account_id, folds[touch.id], evaluator.answer(folds[touch.id], now, stale)) for touch in wave]
     with system.ledger.read() as connection:
+        folds = _folds(connection, system, workspace, wave, now)
+        judged = [Judged(touch.account_id, folds[touch.id], evaluator.answer(folds[touch.id], now, stale)) for touch in wave]
         standings = read_standings(connection, workspace, judged, now)
         kept = ledger_touches.messages_of(connection, [touch.id for touch in wave])
     verdicts = []
@@ -57,25 +58,29 @@ def recheck(worker: Worker, wave: Sequence[Touch]) -> list[Verdict]:
     return verdicts
 
 
-def _folds(system: System, workspace: Workspace, wave: Sequence[Touch], now: int) -> dict[str, Fold]:
+def _folds(connection: Connection, system: System, workspace: Workspace, wave: Sequence[Touch], now: int) -> dict[str, Fold]:
     """The stored folds brought up to now; read anew from the lake where rules changed or a bulk load went past the tail."""
-    needs, folds = needs_of(workspace.plan), {}
-    with system.ledger.read() as connection:
-        anew = [touch for touch in wave if touch.rule_set != workspace.hash or ledger_records.bulk_since(connection, touch.arrival)]
-        for touch in wave:
-            if touch not in anew:
-                fold = parse(touch.fold)
-                arrived = ledger_records.tail_since(connection, touch.arrival, [touch.account_id]).get(touch.account_id, [])
-                waiting = {(record.source, record.source_id) for record in fold.later}  # a night resumed after a crash saw some of them
-                fold.later += [record for record in arrived if (record.source, record.source_id) not in waiting]
-                fold.advance(now, needs, workspace.zone)
-                folds[touch.id] = fold
+    needs, folds = workspace.plan.needs, {}
+    past_the_tail = ledger_records.newest_bulk(connection)
+    kept = [touch for touch in wave if touch.rule_set == workspace.hash and touch.arrival >= past_the_tail]
+    arrived = ledger_records.tail_since(connection, {(touch.account_id, touch.arrival) for touch in kept}) if kept else {}
+    for touch in kept:
+        folds[touch.id] = parse(touch.fold)
+        _bring_up(folds[touch.id], arrived[touch.account_id, touch.arrival])
+        folds[touch.id].advance(now, needs, workspace.zone)
+    anew = [touch for touch in wave if touch.id not in folds]
     if anew:
         accounts = sorted({touch.account_id for touch in anew})
         with system.records(sorted({bucket_of(account) for account in accounts}), accounts, declared=workspace) as records:
             found = read_accounts(records.duck, accounts)
         folds.update({touch.id: fold_records(found[touch.account_id], now, needs, workspace.zone) for touch in anew})
     return folds
+
+
+def _bring_up(fold: Fold, arrived: Sequence[Record]) -> None:
+    """A night that was resumed after a crash saw some of them already."""
+    waiting = {(record.source, record.source_id) for record in fold.later}
+    fold.later += [record for record in arrived if (record.source, record.source_id) not in waiting]
 
 
 def _stopped(touch: Touch, standing: Standing, now: int) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from engine.calendar import MINUTE, moment_of
 from engine.errors import BansoError
 from engine.facts.fold import fold_records
 from engine.messages import Language, say
-from engine.pipeline.evaluate import judge_one, needs_of
+from engine.pipeline.evaluate import judge_one
 from engine.pipeline.explain import must_exist
 from engine.pipeline.system import System
 from engine.records.lake import read_accounts
@@ -166,5 +166,5 @@ def _along_the_route(workspace: Workspace, rule: str, start: int) -> list[Record
 
 
 def _answer(system: System, workspace: Workspace, records: Sequence[Record], instant: int) -> Answer:
-    fold = fold_records(records, instant, needs_of(workspace.plan), workspace.zone)
+    fold = fold_records(records, instant, workspace.plan.needs, workspace.zone)
     return system.evaluator(workspace).answer(fold, instant, frozenset())

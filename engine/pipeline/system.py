@@ -21,9 +21,11 @@ from engine.pipeline.derived import derived_hash
 from engine.records.derive import derive_again
 from engine.records.lake import DuckSettings, Part, attach, connect, damage, read_part, tail_table
 from engine.rulebook.python import Evaluator, compile_python
-from engine.workspace.content import content_hash
+from engine.workspace.content import content_hash, signature
 from engine.workspace.load import load_workspace
 from engine.workspace.model import Workspace
+
+READ_SECONDS = 30.0  # after which files are read whatever their times say: two saves within a tick of the file system's clock look alike
 
 
 @dataclass
@@ -36,7 +38,9 @@ class System:
     look_seconds: float = 1.0  # how often the workspace's files are looked at for changes
     _workspace: Workspace | None = None
     _seen_hash: str = ""
+    _signature: int = 0
     _looked_at: float = 0.0
+    _read_at: float = 0.0
     _evaluators: dict[str, Evaluator] = field(default_factory=dict)
 
     @cached_property
@@ -61,11 +65,14 @@ class System:
 
     def _look(self) -> None:
         """Load the files again if any of them changed."""
-        root = self.config.workspace
-        digest = content_hash(root) if (root / "rules").is_dir() else ""
-        if self._workspace is None or digest != self._seen_hash:
-            self._reload(root, digest)
-        self._looked_at = monotonic_seconds()
+        root, now = self.config.workspace, monotonic_seconds()
+        seen = signature(root)
+        if seen != self._signature or now - self._read_at > READ_SECONDS:
+            digest = content_hash(root) if (root / "rules").is_dir() else ""
+            if self._workspace is None or digest != self._seen_hash:
+                self._reload(root, digest)
+            self._signature, self._read_at = seen, now
+        self._looked_at = now
 
     def _reload(self, root: Path, digest: str) -> None:
         try:

@@ -20,7 +20,7 @@ from engine.decision.standing import Pause
 from engine.ledger import holds
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
-from engine.ledger.open import StoreError
+from engine.ledger.open import Connection, StoreError
 from engine.pipeline.rationing import note, ration
 from engine.pipeline.recheck import BACKOFF, Verdict, recheck
 from engine.pipeline.told import tell
@@ -126,24 +126,24 @@ def _begin_sending(worker: Worker, offered: Sequence[Offered]) -> tuple[list[Off
     """
     if not offered:
         return [], []
-    now, begun, hindered = worker.system.clock.now(), list[Offered](), list[tuple[str, str]]()
+    now, stopped = worker.system.clock.now(), dict[str, Mapping[str, Any]]()
     today = worker.system.workspace.zone.day(now)
     worker.leased_from(worker.system.clock.monotonic())
     with worker.system.ledger.write() as connection:
         holds.hold_still(connection, alone=False)
-        suppressed = holds.suppressed_at(connection, [each.letter.address for each in offered], now)
-        pauses = holds.pauses_at(connection, now)
+        suppressed = holds.suppressed_now(connection, [each.letter.address for each in offered])
+        pauses = holds.pauses_now(connection, now)
         for each in offered:
-            held = pause_over(pauses, worker.system.workspace.rule_names(each.touch.rule), each.touch.channel, each.touch.account_id)
-            change = _hindrance(each.letter, held, suppressed, now)
-            if change:
-                ledger_touches.finish(connection, each.touch.id, worker.name, State.CLAIMED, now, **change)
-                hindered.append((each.touch.id, str(change["state"])))
-                continue
-            stamped = replace(each.touch, window_last_day=last_day(today, each.touch.valid_days))
-            if ledger_touches.begin_sending(connection, stamped, worker.name, now, now + worker.lease, each.letter.body):
-                begun.append(each)
-    return begun, hindered
+            names = worker.system.workspace.rule_names(each.touch.rule)
+            held = pause_over(pauses, names, each.touch.channel, each.touch.account_id)
+            if change := _hindrance(each.letter, held, suppressed, now):
+                stopped[each.touch.id] = change
+        going = [each for each in offered if each.touch.id not in stopped]
+        stamped = [(replace(each.touch, window_last_day=last_day(today, each.touch.valid_days)), each.letter.body) for each in going]
+        begun = ledger_touches.begin_sending(connection, stamped, worker.name, now, now + worker.lease)
+        if stopped:
+            ledger_touches.finish(connection, worker.name, State.CLAIMED, now, stopped)
+    return [each for each in going if each.touch.id in begun], [(touch, str(change["state"])) for touch, change in stopped.items()]
 
 
 def _hindrance(letter: Letter, held: Pause | None, suppressed: Mapping[str, frozenset[str]], now: int) -> Mapping[str, Any]:
@@ -190,19 +190,30 @@ def _end(worker: Worker, ends: Sequence[End]) -> list[tuple[str, str]]:
 def _end_once(worker: Worker, ends: Sequence[End]) -> list[tuple[str, str]]:
     now, records, states = worker.system.clock.now(), list[Record](), list[tuple[str, str]]()
     with worker.system.ledger.write() as connection:
+        changed = _ended(connection, worker, ends, now)
         for each in ends:
             touch, ended = each.touch, State(each.change["state"])
-            changed = ledger_touches.finish(connection, touch.id, worker.name, each.came_from, now, **each.change)
-            if not changed and each.came_from is State.SENDING and ended is not State.UNKNOWN:
-                changed = ledger_touches.settle(connection, touch.id, touch.attempt, now, **each.change)  # the sweep was faster than the reply
-            states.append((touch.id, str(ended if changed else State.UNKNOWN)))
-            if changed and ended in TOLD:
+            states.append((touch.id, str(ended if touch.id in changed else State.UNKNOWN)))
+            if touch.id in changed and ended in TOLD:
                 records.append(outcome_record(touch, ended, now))
         ledger_records.append_tail(connection, records, now)
         note(connection, [(each.touch, each.reply) for each in ends if each.reply is not None], now)
         for address, text in _bounced(ends):
             holds.suppress(connection, address, "bounced", text, now)
     return states
+
+
+def _ended(connection: Connection, worker: Worker, ends: Sequence[End], now: int) -> frozenset[str]:
+    """The ids whose end counts: those still this worker's, and those whose lease ran out but whose reply has come after all."""
+    changed = frozenset[str]()
+    for came_from in (State.CLAIMED, State.SENDING):
+        changes = {each.touch.id: each.change for each in ends if each.came_from is came_from}
+        changed |= ledger_touches.finish(connection, worker.name, came_from, now, changes) if changes else frozenset()
+    for each in ends:
+        late = each.touch.id not in changed and each.came_from is State.SENDING and each.change["state"] is not State.UNKNOWN
+        if late and ledger_touches.settle(connection, each.touch.id, each.touch.attempt, now, **each.change):
+            changed |= {each.touch.id}
+    return changed
 
 
 def _bounced(ends: Sequence[End]) -> list[tuple[str, str]]:

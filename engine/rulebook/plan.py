@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from engine.facts.algebra import Accumulator, All, Node, Not, Truth
+from engine.facts.fold import Needs
 from engine.facts.reads import accumulators, names_read
 from engine.facts.spec import FactType, Unit
 
@@ -73,3 +75,8 @@ class Plan:
         """What must be kept of an account's records to compute the columns and, always, the excluded gate."""
         nodes = [*(column.node for column in columns), self.excluded]
         return list(dict.fromkeys(each for node in nodes for each in accumulators(node)))
+
+    @cached_property
+    def needs(self) -> Needs:
+        """What a fold of one account must keep for all columns."""
+        return Needs.of(self.accumulators(self.columns))

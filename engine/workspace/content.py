@@ -29,6 +29,21 @@ def _places(root: Path) -> Iterator[Path]:
             yield from (path for name in names if (path := Path(folder, name)).suffix in CONTENT)
 
 
+def signature(root: Path) -> int:
+    """A number that changes when any file of the workspace is written, made, moved or taken away; far cheaper than to read them all."""
+    seen = [(str(path), *_stamp(path)) for path in _places(root)]
+    return hash(tuple(sorted(seen)))
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """`ctime` moves with every change, even one that puts the old time of writing back."""
+    try:
+        found = path.stat()
+    except OSError:  # it went away while one looked
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def names_in_tests(root: Path) -> frozenset[str]:
     """Every name that stands in a test below rules/tests."""
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in sorted((root / "rules" / TESTS).rglob("*.yaml")))

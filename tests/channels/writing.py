@@ -8,7 +8,6 @@ from engine.channels.deployment import NO_DEPLOYMENT, Deployment
 from engine.channels.letter import Letter, Occasion
 from engine.decision.recipient import Recipient
 from engine.facts.fold import fold_records
-from engine.pipeline.evaluate import needs_of
 from engine.rulebook.python import compile_python
 from engine.workspace.load import load_workspace
 from engine.workspace.model import Workspace
@@ -27,7 +26,7 @@ def the_workspace() -> Workspace:
 @cache
 def the_occasion() -> Occasion:
     workspace = the_workspace()
-    fold = fold_records(a_stalled_customer(), NOW, needs_of(workspace.plan), workspace.zone)
+    fold = fold_records(a_stalled_customer(), NOW, workspace.plan.needs, workspace.zone)
     answer = compile_python(workspace.plan, workspace.zone, workspace.business).answer(fold, NOW, frozenset())
     return Occasion(a_touch(TOUCH), answer, fold, Recipient("tanaka", "tanaka@aozora.example.jp", "田中", None), NOW)
 

@@ -13,7 +13,6 @@ from engine.channels.letter import Channel, Letter, Occasion, Unwritable
 from engine.channels.mail.message import checked_address
 from engine.decision.recipient import Recipient
 from engine.facts.fold import fold_records
-from engine.pipeline.evaluate import needs_of
 from engine.rulebook.python import compile_python
 from engine.workspace.load import load_workspace
 from engine.workspace.model import MailSource, Workspace
@@ -59,7 +58,7 @@ def channels(workspace: Workspace) -> dict[str, Channel]:
 
 @pytest.fixture(scope="module")
 def occasion(workspace: Workspace) -> Occasion:
-    fold = fold_records(a_stalled_customer(), NOW, needs_of(workspace.plan), workspace.zone)
+    fold = fold_records(a_stalled_customer(), NOW, workspace.plan.needs, workspace.zone)
     answer = compile_python(workspace.plan, workspace.zone, workspace.business).answer(fold, NOW, frozenset())
     return Occasion(a_touch(), answer, fold, Recipient("tanaka", "tanaka@aozora.example.jp", "田中", None), NOW)
 

@@ -60,7 +60,7 @@ def test_a_record_says_what_it_said(ledger: Ledger) -> None:
     with ledger.write() as connection:
         records.append_tail(connection, [told], NOW)
     with ledger.read() as connection:
-        assert records.tail_since(connection, 0, [AZURE]) == {AZURE: [told]}
+        assert records.tail_since(connection, {(AZURE, 0)}) == {(AZURE, 0): [told]}
 
 
 def test_what_is_accepted_after_a_run_is_known_after_it(ledger: Ledger) -> None:
@@ -74,7 +74,12 @@ def test_what_is_accepted_after_a_run_is_known_after_it(ledger: Ledger) -> None:
     with ledger.read() as connection:
         known = {row["source_id"]: row["known_at"] for row in records.snapshot(connection).tail}
         assert known == {"before": NOW, "after": NOW + 1}
-        assert [record.source_id for record in records.tail_since(connection, arrival, [AZURE])[AZURE]] == ["after"]
+        found = records.tail_since(connection, {(AZURE, arrival), (AZURE, 0), ("another", 0)})
+        assert {run: [record.source_id for record in those] for run, those in found.items()} == {
+            (AZURE, arrival): ["after"],
+            (AZURE, 0): ["before", "after"],
+            ("another", 0): [],
+        }
 
 
 def test_an_acceptor_waits_until_a_run_has_fixed_its_instant(ledger: Ledger) -> None:
@@ -104,9 +109,9 @@ def a_part(path: str, *, bucket: str = "9a", bulk: bool = False) -> Part:
 def test_the_manifest(ledger: Ledger) -> None:
     with ledger.write() as connection:
         records.add_parts(connection, [a_part("9a/one"), a_part("9a/two"), a_part("ff/one", bucket="ff")], arrival=5, bulk=False)
-        assert not records.bulk_since(connection, 0)
+        assert records.newest_bulk(connection) == 0
         records.add_parts(connection, [a_part("9a/bulk")], arrival=6, bulk=True)
-        assert (records.bulk_since(connection, 5), records.bulk_since(connection, 6)) == (True, False)
+        assert records.newest_bulk(connection) == 6
         assert records.provenance(connection, ["9a/one", "9a/two"]) == (5, False)
         assert records.provenance(connection, ["9a/one", "9a/bulk"]) == (6, True)
         records.retire_parts(connection, ["9a/one", "ff/one"], NOW)
@@ -125,11 +130,11 @@ def test_moved_rows_leave_the_snapshot_and_are_forgotten_later(ledger: Ledger) -
         records.mark_moved(connection, ids[:1100], NOW)
     with ledger.write() as connection:
         assert len(records.snapshot(connection).tail) == 100
-        assert len(records.tail_since(connection, 0, [AZURE])[AZURE]) == 1200
+        assert len(records.tail_since(connection, {(AZURE, 0)})[AZURE, 0]) == 1200
         records.forget_moved(connection, NOW)
-        assert len(records.tail_since(connection, 0, [AZURE])[AZURE]) == 1200
+        assert len(records.tail_since(connection, {(AZURE, 0)})[AZURE, 0]) == 1200
         records.forget_moved(connection, NOW + 1)
-        assert len(records.tail_since(connection, 0, [AZURE])[AZURE]) == 100
+        assert len(records.tail_since(connection, {(AZURE, 0)})[AZURE, 0]) == 100
         assert instants.arrival(connection) == ids[-1]
 
 
@@ -218,7 +223,7 @@ def test_a_key_is_taken_while_its_touch_lives_and_free_when_it_was_dropped(ledge
         touches.add_touches(connection, [a_touch("t1"), a_touch("t2"), a_touch("t1", ordinal=2)])
         assert [touch.id for touch in touches.touches_of(connection, [AZURE])] == ["t1"]
         touches.claim(connection, ["t1"], "w", NOW, LEASE, 8)
-        touches.finish(connection, "t1", "w", State.CLAIMED, NOW, state=State.DROPPED, reason="no_longer_true")
+        touches.finish(connection, "w", State.CLAIMED, NOW, {"t1": {"state": State.DROPPED, "reason": "no_longer_true"}})
         touches.add_touches(connection, [a_touch("t2")])
     with ledger.read() as connection:
         assert [(touch.id, touch.state) for touch in touches.touches_of(connection, [AZURE])] == [("t1", "dropped"), ("t2", "pending")]
@@ -264,12 +269,12 @@ def test_a_touch_goes_its_way(ledger: Ledger) -> None:
         assert touches.due_ids(connection, NOW + SECOND, NOW - 29 * SECOND, 10, ["mail"]) == []
         (touch,) = touches.claim(connection, ["t1"], "w", NOW, LEASE, 8)
         to_sato = replace(touch, contact_id="sato", address="sato@aozora.example.jp")
-        assert not touches.begin_sending(connection, touch, "other", NOW, LEASE, b"x")
-        assert touches.begin_sending(connection, to_sato, "w", NOW, LEASE, b"letter \xff")
+        assert not touches.begin_sending(connection, [(touch, b"x")], "other", NOW, LEASE)
+        assert touches.begin_sending(connection, [(to_sato, b"letter \xff")], "w", NOW, LEASE)
         assert touches.message_of(connection, "t1") == b"letter \xff"
         assert touches.messages_of(connection, ["t1", "t9"]) == {"t1": b"letter \xff"}
-        assert not touches.finish(connection, "t1", "other", State.SENDING, NOW, state=State.SENT)
-        assert touches.finish(connection, "t1", "w", State.SENDING, NOW, state=State.SENT, sent_at=NOW, window_last_day=20_551)
+        assert not touches.finish(connection, "other", State.SENDING, NOW, {"t1": {"state": State.SENT}})
+        assert touches.finish(connection, "w", State.SENDING, NOW, {"t1": {"state": State.SENT, "sent_at": NOW, "window_last_day": 20_551}})
         (sent,) = touches.get_touches(connection, ["t1"])
         assert (sent.state, sent.sent_at, sent.window_last_day, sent.address) == ("sent", NOW, 20_551, "sato@aozora.example.jp")
         assert (touches.count_states(connection), touches.count_due(connection, NOW), touches.next_due(connection)) == ({"sent": 1}, 0, None)
@@ -280,7 +285,7 @@ def test_what_dead_workers_held_is_freed(ledger: Ledger) -> None:
     with ledger.write() as connection:
         touches.add_touches(connection, [a_touch(each, account=each) for each in ("t1", "t2", "t3")])
         touches.claim(connection, ["t1", "t2"], "dead", NOW, LEASE, 8)
-        touches.begin_sending(connection, a_touch("t2", account="t2"), "dead", NOW, LEASE, b"x")
+        touches.begin_sending(connection, [(a_touch("t2", account="t2"), b"x")], "dead", NOW, LEASE)
         touches.claim(connection, ["t3"], "alive", NOW, LEASE, 8)
         touches.renew_leases(connection, "alive", ["t1", "t3"], LEASE + SECOND)
         touches.renew_leases(connection, "dead", ["t3"], LEASE + SECOND)
@@ -302,10 +307,10 @@ def test_renewing_leases_and_ending_touches_wait_for_each_other_in_one_order(led
 
     with ThreadPoolExecutor(1) as pool:
         with ledger.write() as connection:
-            assert touches.finish(connection, "t1", "w", State.CLAIMED, NOW, state=State.DROPPED)
+            assert touches.finish(connection, "w", State.CLAIMED, NOW, {"t1": {"state": State.DROPPED}})
             kept = pool.submit(renew)
             assert not wait([kept], timeout=0.2).done
-            assert touches.finish(connection, "t2", "w", State.CLAIMED, NOW, state=State.DROPPED)
+            assert touches.finish(connection, "w", State.CLAIMED, NOW, {"t2": {"state": State.DROPPED}})
         assert kept.result(30) == set()
 
 
@@ -314,7 +319,7 @@ def test_a_reply_that_came_after_the_lease_settles_what_was_unknown(ledger: Ledg
     with ledger.write() as connection:
         touches.add_touches(connection, [a_touch()])
         (touch,) = touches.claim(connection, ["t1"], "slow", NOW, LEASE, 8)
-        touches.begin_sending(connection, touch, "slow", NOW, LEASE, b"x")
+        touches.begin_sending(connection, [(touch, b"x")], "slow", NOW, LEASE)
         assert not touches.settle(connection, "t1", 1, NOW, state=State.SENT, sent_at=NOW)
         touches.release_expired(connection, LEASE + 1)
         assert not touches.settle(connection, "t1", 2, NOW, state=State.SENT, sent_at=NOW)
@@ -325,7 +330,7 @@ def test_what_was_not_handed_over_is_taken_back_by_its_worker_only(ledger: Ledge
     with ledger.write() as connection:
         touches.add_touches(connection, [a_touch(each, account=each) for each in ("t1", "t2")])
         for touch in touches.claim(connection, ["t1", "t2"], "w", NOW, LEASE, 8):
-            touches.begin_sending(connection, replace(touch, window_last_day=20_551), "w", NOW, LEASE, b"x")
+            touches.begin_sending(connection, [(replace(touch, window_last_day=20_551), b"x")], "w", NOW, LEASE)
         touches.take_back(connection, ["t1"], "other")
         assert [touch.state for touch in touches.get_touches(connection, ["t1", "t2"])] == ["sending", "sending"]
         touches.take_back(connection, ["t1"], "w")
@@ -350,7 +355,7 @@ def test_claims_given_back_are_pending_and_nothing_else_is(ledger: Ledger) -> No
         touches.add_touches(connection, [a_touch(each, account=each) for each in ("t1", "t2", "t3")])
         touches.claim(connection, ["t1"], "other", NOW, LEASE, 8)
         touches.claim(connection, ["t2", "t3"], "w", NOW, LEASE, 8)
-        touches.begin_sending(connection, a_touch("t3", account="t3"), "w", NOW, LEASE, b"x")
+        touches.begin_sending(connection, [(a_touch("t3", account="t3"), b"x")], "w", NOW, LEASE)
         touches.release(connection, ["t1", "t2", "t3"], "w")
         assert [touch.state for touch in touches.get_touches(connection, ["t1", "t2", "t3"])] == ["claimed", "pending", "sending"]
 
@@ -379,9 +384,11 @@ def test_pauses(ledger: Ledger) -> None:
     with ledger.write() as connection:
         holds.add_pause(connection, pause, "ops", NOW)
         assert [holds.pauses_at(connection, at_) for at_ in (NOW - 1, NOW, NOW + 99, NOW + 100)] == [[], [pause], [pause], []]
+        assert [holds.pauses_now(connection, at_) for at_ in (NOW - 1, NOW + 99, NOW + 100)] == [[pause], [pause], []], "another's clock is ahead"
         assert holds.lift_pauses(connection, "rule", "readiness", NOW + 50) == 0
         assert [holds.lift_pauses(connection, "rule", "next-setting", NOW + 50) for _ in range(2)] == [1, 0]
         assert [holds.pauses_at(connection, at_) for at_ in (NOW + 49, NOW + 50)] == [[pause], []]
+        assert holds.pauses_now(connection, NOW + 49) == []
 
 
 def test_suppressions(ledger: Ledger) -> None:
@@ -394,6 +401,7 @@ def test_suppressions(ledger: Ledger) -> None:
         assert asked(NOW + 5) == {"tanaka@example.jp": {"bounced", "opted_out"}}
         assert [holds.lift_suppression(connection, "tanaka@EXAMPLE.jp", "bounced", NOW + 9) for _ in range(2)] == [1, 0]
         assert asked(NOW + 9) == {"tanaka@example.jp": {"opted_out"}}
+        assert holds.suppressed_now(connection, ["TANAKA@example.jp", "sato@example.jp"]) == {"tanaka@example.jp": {"opted_out"}}
         assert holds.lift_suppression(connection, "tanaka@example.jp", "opted_out", NOW + 10) == 1
         assert asked(NOW + 10) == {}
         holds.suppress(connection, "tanaka@example.jp", "opted_out", "again", NOW + 11)

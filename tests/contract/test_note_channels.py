@@ -14,7 +14,6 @@ from engine.channels import CHANNELS, DISPATCHED
 from engine.channels.letter import Occasion, Unwritable
 from engine.decision.recipient import Recipient
 from engine.facts.fold import fold_records
-from engine.pipeline.evaluate import needs_of
 from engine.records.record import Record
 from engine.rulebook.python import compile_python
 from engine.workspace.load import load_workspace
@@ -85,7 +84,7 @@ def changed(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def occasion(workspace: Workspace, name: str, *more: Record) -> Occasion:
-    fold = fold_records([*a_stalled_customer(), *more], NOW, needs_of(workspace.plan), workspace.zone)
+    fold = fold_records([*a_stalled_customer(), *more], NOW, workspace.plan.needs, workspace.zone)
     answer = compile_python(workspace.plan, workspace.zone, workspace.business).answer(fold, NOW, frozenset())
     return Occasion(a_touch(rule=f"note-{name}"), answer, fold, Recipient("tanaka", None, "田中", None), NOW)
 

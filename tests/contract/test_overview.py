@@ -141,7 +141,7 @@ def test_what_a_worker_holds_is_possible_while_it_does(ledger: Ledger) -> None:
     made(ledger, a_touch("t1"), a_touch("t2", account="2"))
     with ledger.write() as connection:
         (first, _) = touches.claim(connection, ["t1", "t2"], "w", NOW, NOW + HOUR, 8)
-        touches.begin_sending(connection, first, "w", NOW, NOW + HOUR, b"letter")
+        touches.begin_sending(connection, [(first, b"letter")], "w", NOW, NOW + HOUR)
         assert overview.impossible(connection) == []
 
 

@@ -14,6 +14,7 @@ from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.tables import touches
 from engine.pipeline import reconcile, sweep, wave
+from engine.pipeline.worker import Worker
 from engine.touches.touch import State
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -36,24 +37,18 @@ def claims_what_is_claimed(patch: pytest.MonkeyPatch) -> None:
         connection.execute(update(touches).where(touches.c.id.in_(taken)).values(**change))
         return ledger_touches.get_touches(connection, taken)
 
-    def mine(touch_id: str, _owner: str, state: State) -> Any:
-        return and_(touches.c.id == touch_id, touches.c.state.in_([state, State.SENDING, State.SENT]))
+    def held_by(connection: Connection, ids: Sequence[str], _owner: str, *states: State, **_: Any) -> list[str]:
+        known = touches.c.state.in_([*states, State.SENDING, State.SENT])
+        return list(connection.scalars(select(touches.c.id).where(touches.c.id.in_(ids), known)))
 
     patch.setattr(ledger_touches, "claim", claim)
-    patch.setattr(ledger_touches, "_mine", mine)
+    patch.setattr(ledger_touches, "_held_by", held_by)
 
 
 def no_fence(patch: pytest.MonkeyPatch) -> None:
     """Whoever comes back from a long pause begins to send, although another has taken the touch since."""
 
-    def mine(touch_id: str, _owner: str, _state: State) -> Any:
-        return touches.c.id == touch_id
-
-    honest = ledger_touches.begin_sending
-    patch.setattr(ledger_touches, "_mine", mine)
-    patch.setattr(
-        ledger_touches, "begin_sending", lambda connection, touch, owner, _now, until, body: honest(connection, touch, owner, 0, until, body)
-    )
+    patch.setattr(ledger_touches, "_held_by", lambda _connection, ids, *_owner_and_states, **_: list(ids))
 
 
 def hands_over_before_the_commit(patch: pytest.MonkeyPatch) -> None:
@@ -110,12 +105,25 @@ def takes_back_what_was_handed_over(patch: pytest.MonkeyPatch) -> None:
 
 def asks_for_wishes_too_early(patch: pytest.MonkeyPatch) -> None:
     """Suppressed addresses are asked for before the claim's long way, not in the transaction that writes `sending`."""
-    patch.setattr(holds, "suppressed_at", lambda _connection, _addresses, _instant: {})
+    patch.setattr(holds, "suppressed_now", lambda _connection, _addresses: {})
+
+
+def asks_by_its_own_clock(patch: pytest.MonkeyPatch) -> None:
+    """Wishes and pauses count from when they began, by a clock that was read before the transaction was waited for."""
+    seen, honest = [0], Worker.leased_from
+
+    def leased_from(worker: Worker, moment: float) -> None:
+        seen[0] = worker.system.clock.now()
+        honest(worker, moment)
+
+    patch.setattr(Worker, "leased_from", leased_from)
+    patch.setattr(holds, "suppressed_now", lambda connection, addresses: holds.suppressed_at(connection, addresses, seen[0]))
+    patch.setattr(holds, "pauses_now", lambda connection, _now: holds.pauses_at(connection, seen[0]))
 
 
 def sends_through_a_pause(patch: pytest.MonkeyPatch) -> None:
     """A pause is only asked for when the night decides."""
-    patch.setattr(holds, "pauses_at", lambda _connection, _instant: [])
+    patch.setattr(holds, "pauses_now", lambda _connection, _now: [])
 
 
 def leaves_dead_claims(patch: pytest.MonkeyPatch) -> None:
@@ -182,6 +190,7 @@ BUGS = [
         frees_what_is_being_sent,
         takes_back_what_was_handed_over,
         asks_for_wishes_too_early,
+        asks_by_its_own_clock,
         sends_through_a_pause,
         leaves_dead_claims,
         rings_once,

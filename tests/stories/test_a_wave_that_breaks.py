@@ -93,7 +93,7 @@ def under_way(story: Story) -> None:
     now = at("2026-04-07 09:00")
     with story.system.ledger.write() as connection:
         (touch,) = ledger_touches.claim(connection, [story.touch().id], "dead", now, now + 60 * SECOND, 8)
-        ledger_touches.begin_sending(connection, touch, "dead", now, now + 60 * SECOND, b"letter")
+        ledger_touches.begin_sending(connection, [(touch, b"letter")], "dead", now, now + 60 * SECOND)
 
 
 def test_a_touch_that_the_sweep_calls_unknown_is_in_the_log(story: Story) -> None:

@@ -109,7 +109,7 @@ def test_a_listing_of_which_nobody_can_tell_is_not_on_the_list(tell: Tell) -> No
     story.clock.set(at("2026-04-07 10:00"))
     with story.system.ledger.write() as connection:
         (taken,) = ledger_touches.claim(connection, [story.touch("haru").id], "worker-1", at("2026-04-07 10:00"), at("2026-04-07 10:01"), 1)
-        assert ledger_touches.begin_sending(connection, taken, "worker-1", at("2026-04-07 10:00"), at("2026-04-07 10:01"), b"")
+        assert ledger_touches.begin_sending(connection, [(taken, b"")], "worker-1", at("2026-04-07 10:00"), at("2026-04-07 10:01"))
     story.clock.set(at("2026-04-07 10:02"))
     sweep(story.system, lambda _channel, _ids: None)
     assert story.touch("haru").state == "unknown", "its worker died"

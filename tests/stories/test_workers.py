@@ -79,7 +79,7 @@ def test_what_a_worker_died_with_while_sending_is_shown_and_never_sent_again(sto
     touch = claimed(story)
     now = story.clock.now()
     with story.system.ledger.write() as connection:
-        assert ledger_touches.begin_sending(connection, touch, "dead", now, now + 60 * SECOND, b"letter")
+        assert ledger_touches.begin_sending(connection, [(touch, b"letter")], "dead", now, now + 60 * SECOND)
     story.dispatch("2026-04-07 09:02")
     story.dispatch("2026-04-08 09:00")
     assert (story.states(), inbox.mails) == ([("next-setting", "unknown", "worker_died")], [])
@@ -94,11 +94,11 @@ def test_a_worker_that_slept_through_its_lease_writes_over_nothing(story: Story,
     now = story.clock.now()
     with story.system.ledger.write() as connection:
         if state is State.SENDING:
-            ledger_touches.begin_sending(connection, touch, "dead", now, now + 60 * SECOND, b"letter")
+            ledger_touches.begin_sending(connection, [(touch, b"letter")], "dead", now, now + 60 * SECOND)
         ledger_touches.release_expired(connection, now + 61 * SECOND)
         after = ledger_touches.get_touches(connection, [touch.id])
-        assert not ledger_touches.begin_sending(connection, touch, "dead", now + 62 * SECOND, now + 99 * SECOND, b"letter")
-        assert not ledger_touches.finish(connection, touch.id, "dead", state, story.clock.now(), state=State.SENT)
+        assert not ledger_touches.begin_sending(connection, [(touch, b"letter")], "dead", now + 62 * SECOND, now + 99 * SECOND)
+        assert not ledger_touches.finish(connection, "dead", state, story.clock.now(), {touch.id: {"state": State.SENT}})
         assert ledger_touches.get_touches(connection, [touch.id]) == after
 
 
