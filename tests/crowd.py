@@ -1,5 +1,6 @@
 """A workspace in which everything that is scarce is scarce, and a crowd of companies at many points of its route."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
@@ -27,11 +28,17 @@ CAPPED = CHANNELS.replace("touch: mail.sent", "touch: mail.sent, load: 1, caps: 
     "touch: call.talked", "touch: call.talked, load: 3, caps: {team_per_day: 4}, rank: [{errors: high}]"
 )
 SESSIONS = "id,of,starts_at,seats,title,url,invitations\ns1,live,2026-04-12 14:00,9,,,4\ns2,live,2026-04-17 14:00,9,,,3\n"
-ORDER = "human: [ring-up], push: [invite, try-out, compared, planned, write], internal: [tidy]"
+PUSH = "invite, try-out, compared, planned, write"
 
 
-def a_crowds_workspace(root: Path) -> Path:
-    return a_workspace(root, rules=RULES, order=ORDER, settings=SETTINGS, channels=CAPPED, files={"rules/sessions.csv": SESSIONS})
+def a_crowds_workspace(root: Path, *, more: Mapping[str, str] | None = None, zone: str = "Asia/Tokyo") -> Path:
+    """`more` are further push rules, which come first in their lane: id → the rule."""
+    rules = "".join(f"  {name}: {rule}\n" for name, rule in (more or {}).items()) + RULES
+    order = f"human: [ring-up], push: [{', '.join([*(more or {}), PUSH])}], internal: [tidy]"
+    a_workspace(root, rules=rules, order=order, settings=SETTINGS, channels=CAPPED, files={"rules/sessions.csv": SESSIONS})
+    settings = root / "rules/workspace.yaml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("timezone: Asia/Tokyo", f"timezone: {zone}"), encoding="utf-8")
+    return root
 
 
 def a_crowd(rng: Random, number: int) -> list[list[Record]]:
