@@ -36,6 +36,7 @@ class System:
     look_seconds: float = 1.0  # how often the workspace's files are looked at for changes
     _workspace: Workspace | None = None
     _seen_hash: str = ""
+    _changed: tuple[str, float] = ("", 0.0)  # what the files were when they were found changed, and since when
     _looked_at: float = 0.0
     _evaluators: dict[str, Evaluator] = field(default_factory=dict)
 
@@ -60,21 +61,32 @@ class System:
         return self._workspace
 
     def _look(self) -> None:
-        """Load the files again if any of them changed."""
-        root = self.config.workspace
-        digest = content_hash(root) if (root / "rules").is_dir() else ""
-        if self._workspace is None or digest != self._seen_hash:
-            self._reload(root, digest)
-        self._looked_at = monotonic_seconds()
-
-    def _reload(self, root: Path, digest: str) -> None:
+        """Load the files again when they changed and were found the same once more: whoever saves them may be in the middle of it."""
+        root, now = self.config.workspace, monotonic_seconds()
         try:
-            self._workspace, self.faults = load_workspace(root, frozenset(CHANNELS)), ()
-        except BansoError as error:
+            digest = content_hash(root) if (root / "rules").is_dir() else ""
+        except OSError:  # a file went away between being listed and being read
+            digest = None
+        if self._workspace is None:
+            self._reload(root, digest)
+        elif digest is not None and digest != self._seen_hash:
+            if digest != self._changed[0]:
+                self._changed = digest, now
+            if now - self._changed[1] >= self.look_seconds:
+                self._reload(root, digest)
+        self._looked_at = now
+
+    def _reload(self, root: Path, digest: str | None) -> None:
+        try:
+            found = load_workspace(root, frozenset(CHANNELS))
+        except (BansoError, OSError) as error:
             if self._workspace is None:
                 raise
-            self.faults = error.faults
-        self._seen_hash = digest
+            if isinstance(error, BansoError):
+                self.faults, self._seen_hash = error.faults, digest or ""
+            return
+        if self._workspace is None or found.hash == digest:  # else the files changed again while they were read
+            self._workspace, self.faults, self._seen_hash = found, (), found.hash
 
     def evaluator(self, workspace: Workspace) -> Evaluator:
         """The per-account function of a workspace, compiled once."""
