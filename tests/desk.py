@@ -46,6 +46,9 @@ class Desk:
 
     def load(self, content: str, when: str = "2026-04-06 03:00", *, file: str = "product.jsonl", source: str = "product") -> Loaded:
         (self.data / file).write_text(content, encoding="utf-8")
+        return self.load_what_is_there(when, source=source)
+
+    def load_what_is_there(self, when: str, *, source: str = "product") -> Loaded:
         self.story.clock.set(at(when))
         (loaded,) = load(self.story.system, [source], Origin(self.data, {}), quiet)
         return loaded
