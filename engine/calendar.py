@@ -164,7 +164,11 @@ class SendingHours:
             if not self._quiet(minutes):
                 return instant
             if self.quiet_to is not None and minutes < self.quiet_to:
-                return self.zone.at_wall(day, self.quiet_to)
+                opens = self.zone.at_wall(day, self.quiet_to)
+                passed = (instant + self.zone.offset(instant)) % MINUTE
+                return (
+                    opens if opens >= instant else instant - passed + (self.quiet_to - minutes) * MINUTE
+                )  # an hour that comes twice, its second pass
         return self.zone.at_wall(self.business.next_open(day + 1), self._opens())
 
     def _opens(self) -> int:

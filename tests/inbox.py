@@ -53,6 +53,7 @@ class Inbox:
     at_rcpt: dict[str, list[str]] = field(default_factory=dict)
     at_dot: dict[str, list[str]] = field(default_factory=dict)
     delay_seconds: float = 0.0
+    asked: list[str] = field(default_factory=list)  # every address of a RCPT TO, in order
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -78,6 +79,7 @@ class Inbox:
         return Counter(mail.message_id for mail in self.mails)
 
     async def handle_RCPT(self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]) -> str:  # noqa: N802  # aiosmtpd's names
+        self.asked.append(address)
         waiting = self.at_rcpt.get(address)
         if waiting:
             return waiting.pop(0)

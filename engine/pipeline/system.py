@@ -39,6 +39,7 @@ class System:
     _workspace: Workspace | None = None
     _seen_hash: str = ""
     _signature: int = 0
+    _unread: bool = False  # the files were found changed, and not yet the same twice
     _looked_at: float = 0.0
     _read_at: float = 0.0
     _evaluators: dict[str, Evaluator] = field(default_factory=dict)
@@ -64,24 +65,30 @@ class System:
         return self._workspace
 
     def _look(self) -> None:
-        """Load the files again if any of them changed."""
-        root, now = self.config.workspace, monotonic_seconds()
-        seen = signature(root)
-        if seen != self._signature or now - self._read_at > READ_SECONDS:
-            digest = content_hash(root) if (root / "rules").is_dir() else ""
-            if self._workspace is None or digest != self._seen_hash:
+        """Load the files again when they changed and were found the same once more: whoever saves them may be in the middle of it."""
+        root, now, seen = self.config.workspace, monotonic_seconds(), signature(self.config.workspace)
+        if self._workspace is None:
+            self._reload(root, _digest(root))
+        elif seen != self._signature:
+            self._unread = True
+        elif self._unread or now - self._read_at > READ_SECONDS:
+            digest = _digest(root)
+            if digest is not None and digest != self._seen_hash:
                 self._reload(root, digest)
-            self._signature, self._read_at = seen, now
-        self._looked_at = now
+            self._unread, self._read_at = digest is None, now
+        self._signature, self._looked_at = seen, now
 
-    def _reload(self, root: Path, digest: str) -> None:
+    def _reload(self, root: Path, digest: str | None) -> None:
         try:
-            self._workspace, self.faults = load_workspace(root, frozenset(CHANNELS)), ()
-        except BansoError as error:
+            found = load_workspace(root, frozenset(CHANNELS))
+        except (BansoError, OSError) as error:
             if self._workspace is None:
                 raise
-            self.faults = error.faults
-        self._seen_hash = digest
+            if isinstance(error, BansoError):
+                self.faults, self._seen_hash = error.faults, digest or ""
+            return
+        if self._workspace is None or found.hash == digest:  # else the files changed again while they were read
+            self._workspace, self.faults, self._seen_hash = found, (), found.hash
 
     def evaluator(self, workspace: Workspace) -> Evaluator:
         """The per-account function of a workspace, compiled once."""
@@ -141,6 +148,14 @@ class System:
     def close(self) -> None:
         if "ledger" in self.__dict__:
             self.ledger.close()
+
+
+def _digest(root: Path) -> str | None:
+    """The hash of a workspace's files; None if one of them went away between being listed and being read."""
+    try:
+        return content_hash(root) if (root / "rules").is_dir() else ""
+    except OSError:
+        return None
 
 
 def _read_as(workspace: Workspace, duck: duckdb.DuckDBPyConnection, tail: pa.Table) -> pa.Table:

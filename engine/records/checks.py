@@ -11,6 +11,10 @@ TIME_PATTERN = (
     r"(?:[T ](?:[01][0-9]|2[0-3]):[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)?"
 )
 OFFSET_PATTERN = r":[0-9.]+([+-][0-9]{2}:?[0-9]{2})$"
+# DuckDB takes NaN and Infinity for JSON, and nobody after it has to: outside of texts the letters n and f stand only in null and false.
+NO_NUMBER = (
+    r"""(regexp_matches(properties, 'nan|inf', 'i') AND regexp_matches(regexp_replace(properties, '"(?:[^"\\]|\\.)*"', '', 'g'), 'nan|inf', 'i'))"""
+)
 NAME_PATTERN = r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*"
 
 
@@ -75,7 +79,7 @@ def reason_of(prefixes: Iterable[str], *, known_at: str) -> str:
         Reason.BAD_NAME: f"NOT regexp_full_match({named}, '{NAME_PATTERN}')",
         Reason.FOREIGN_PREFIX: f"split_part({named}, '.', 1) NOT IN ({allowed})",
         Reason.VALUE_TOO_LONG: too_long,
-        Reason.BAD_PROPERTIES: "properties IS NOT NULL AND CASE WHEN json_valid(properties) THEN json_type(properties) <> 'OBJECT' ELSE true END",
+        Reason.BAD_PROPERTIES: f"properties IS NOT NULL AND CASE WHEN json_valid(properties) THEN json_type(properties) <> 'OBJECT' OR {NO_NUMBER} ELSE true END",
     }
     return "CASE " + " ".join(f"WHEN {test} THEN {quoted(reason)}" for reason, test in wrong.items()) + " END"
 

@@ -1,7 +1,6 @@
 """Days, walls and quiet hours, where clocks jump too."""
 
 from datetime import UTC, date, datetime, timedelta
-from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -64,14 +63,6 @@ def test_the_day_of_an_instant(instant: int, name: str, expected: str) -> None:
 def test_a_wall_time(text: str, name: str, shows: str, offset_hours: float) -> None:
     instant = at_wall(text, name)
     assert (wall(instant, name), zone(name).offset(instant) / HOUR) == (shows, offset_hours)
-
-
-def test_a_night_at_two_runs_once_each_day_of_the_year() -> None:
-    """Where two o'clock does not exist or comes twice as well."""
-    place = zone("America/New_York")
-    nights = [place.at_wall(each, 120) for each in range(day("2026-01-01"), day("2027-01-01"))]
-    assert [place.day(night) for night in nights] == list(range(day("2026-01-01"), day("2027-01-01")))
-    assert all(later - earlier >= 23 * HOUR for earlier, later in pairwise(nights))
 
 
 NAMES = sorted(name for name in available_timezones() if name not in {"localtime", "Factory"})

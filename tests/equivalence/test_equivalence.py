@@ -2,23 +2,18 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from random import Random
 from typing import get_args
 
 import pytest
 
-from engine.calendar import zone as zone_of
 from engine.facts import PRIMITIVES
 from engine.facts.algebra import Node
-from engine.facts.fold import Fold, Needs, dump, fold_records, parse
 from engine.facts.reads import walk
-from engine.rulebook.python import compile_python
 
-from .comparison import Reached, business, differences, told
+from .comparison import Reached, differences, told
 from .planted import BUGS, Bug
 from .rules import compiled, random_rules
-from .worlds import World, random_world
+from .worlds import random_world
 
 WORLDS = int(os.environ.get("EQUIVALENCE_WORLDS", "24"))
 ACCOUNTS = 40
@@ -89,37 +84,6 @@ def _table_of(reached: Reached) -> str:
         words = [word for word in (*THREE, "known") if (group, label, word) in reached]
         lines.append(f"{group:<11}{label:<34}" + "".join(f"{word} {reached[group, label, word]:<10}" for word in words))
     return "\n".join(lines)
-
-
-def test_a_fold_does_not_depend_on_order_on_steps_or_on_being_stored() -> None:
-    """Shuffled, made earlier and moved on, or written to JSON and read back: one fold, one text, one answer."""
-    for seed in range(0, WORLDS, 4):
-        world, plan = random_world(seed, ACCOUNTS), compiled(random_rules(seed))
-        evaluator = compile_python(plan, zone_of(world.zone), business(world))
-        needs = Needs.of(plan.accumulators(plan.columns))
-        for account in world.accounts:
-            once = fold_records(world.accounts[account], world.instant, needs, zone_of(world.zone))
-            answer = evaluator.answer(once, world.instant, world.stale)
-            for other in _other_folds(world, account, needs):
-                assert other == once, (seed, account)
-                assert dump(other) == dump(once), (seed, account)
-                assert evaluator.answer(other, world.instant, world.stale) == answer, (seed, account)
-
-
-def _other_folds(world: World, account: str, needs: Needs) -> Iterator[Fold]:
-    """The same records by other ways."""
-    place, records = zone_of(world.zone), list(world.accounts[account])
-    yield parse(dump(fold_records(records, world.instant, needs, place)))
-    Random(world.seed).shuffle(records)
-    yield fold_records(records, world.instant, needs, place)
-    grown = parse(dump(fold_records(records, world.earlier, needs, place)))
-    grown.advance(world.instant, needs, place)
-    yield grown
-    half = len(records) // 2
-    joined = fold_records(records[:half], world.earlier, needs, place)
-    joined.later += records[half:]  # records that arrived since, as dispatch takes them in
-    joined.advance(world.instant, needs, place)
-    yield joined
 
 
 @pytest.mark.parametrize("bug", [pytest.param(bug, id=bug.name) for bug in BUGS])

@@ -6,9 +6,19 @@ from sqlalchemy import select
 
 from engine.ledger.tables import tail, touches
 from engine.ledger.touches import imbalance
-from tests.faults.town import ACCOUNTS, Town
+from tests.faults.town import ACCOUNTS, Eve, Town
 
 NEVER_TAKEN = frozenset({"failed", "expired", "dropped", "withheld"})
+
+
+def run(eve: Eve, seed: int, *, name: str = "town") -> tuple[list[str], Town]:
+    """The morning of a seed, and what was wrong with it."""
+    town = Town(eve, eve.story.folder / f"{name}-{seed}", seed)
+    try:
+        town.run()
+        return wrongs(town), town
+    finally:
+        town.close()
 
 
 def wrongs(town: Town) -> list[str]:

@@ -8,25 +8,15 @@ from itertools import count, islice
 
 import pytest
 
-from engine.pipeline import reconcile
 from tests.faults.baton import STEPS_MAX
-from tests.faults.checker import wrongs
+from tests.faults.checker import run
 from tests.faults.planted import BUGS, Bug
-from tests.faults.town import ACCOUNTS, Eve, Town
+from tests.faults.town import Eve
 
 SEEDS = int(os.environ.get("BANSO_FAULT_SEEDS", "16"))
 FIRST = int(os.environ.get("BANSO_FAULT_SEED", "0"))
 SHARES = 4  # of the seeds, so that several processes take part
 SEARCHED = 80  # seeds in which a planted bug must show
-
-
-def run(eve: Eve, seed: int, *, name: str = "town") -> tuple[list[str], Town]:
-    town = Town(eve, eve.story.folder / f"{name}-{seed}", seed)
-    try:
-        town.run()
-        return wrongs(town), town
-    finally:
-        town.close()
 
 
 @pytest.mark.parametrize("share", range(SHARES))
@@ -61,15 +51,3 @@ def _shows(eve: Eve, seed: int) -> bool:
         return bool(run(eve, seed, name="planted")[0])
     except Exception:  # noqa: BLE001 - a bug may also show as an error
         return True
-
-
-def test_without_evidence_what_is_unknown_stays_unknown_and_is_counted(eve: Eve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Then nothing comes to rest by itself but what is known: each unknown is one that a person must tell about, and none went out twice."""
-    monkeypatch.setattr("tests.faults.town.reconcile", lambda _system, _evidence: reconcile.Reconciled())
-    unknown = 0
-    for seed in range(6):
-        found, town = run(eve, seed, name="blind")
-        assert [each for each in found if "is unknown" not in each] == []
-        assert len(found) <= town.relay.cuts + 8 * town.baton.kills
-        unknown += len(found)
-    assert 0 < unknown < 6 * ACCOUNTS

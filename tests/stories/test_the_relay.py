@@ -54,17 +54,6 @@ def test_the_waits_grow_to_an_hour_and_are_spread(story: Story, inbox: Inbox) ->
     assert len(set(waits[6])) > 4
 
 
-def test_a_relay_that_always_says_later_is_asked_until_the_deadline(planned: Story, inbox: Inbox) -> None:
-    inbox.answer(TANAKA, *[LATER] * 500)
-    for day in ("07", "08", "09"):
-        for hour in range(9, 19):
-            planned.dispatch(f"2026-04-{day} {hour:02d}:00")
-    assert planned.states() == [("next-setting", "pending", "later")]
-    planned.dispatch("2026-04-10 09:00")
-    assert planned.states() == [("next-setting", "expired", "expired")]
-    assert inbox.mails == []
-
-
 def test_a_retry_is_the_very_same_mail(planned: Story, inbox: Inbox) -> None:
     """Bytes are frozen before the first final dot, so that a receiver can recognise a repeat."""
     inbox.answer_content(TANAKA, LATER)

@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Barrier
 
 import pytest
 from sqlalchemy import event
@@ -17,7 +15,6 @@ from engine.pipeline import ops
 from engine.pipeline.dispatch import dispatch
 from engine.pipeline.sweep import sweep
 from engine.pipeline.system import System
-from engine.pipeline.worker import Worker
 from engine.touches.touch import State, Touch
 from tests.builders import a_stalled_customer, at
 from tests.inbox import Inbox, free_port
@@ -26,32 +23,6 @@ from workers.app import make_app, ring
 from workers.run import run_worker, sweep_once
 from workers.scheduler import run_scheduler
 from workers.tasks import Busy, register
-
-MANY = 60
-
-
-def test_two_workers_on_the_same_ids_send_once(story: Story, inbox: Inbox) -> None:
-    for number in range(MANY):
-        story.given(a_stalled_customer(f"c{number:02d}"))
-    night = story.nightly("2026-04-07 02:00")
-    story.clock.set(at("2026-04-07 09:00"))
-    story.heard("2026-04-07 09:00")
-    start = Barrier(3)
-
-    def work(name: str) -> int:
-        system = System(story.config, story.clock)
-        worker = Worker(system, name)
-        start.wait(10)
-        sent = dispatch(worker, night.touches).get("sent", 0)
-        worker.close()
-        system.close()
-        return sent
-
-    with ThreadPoolExecutor(3) as pool:
-        sent = list(pool.map(work, ["one", "two", "three"]))
-    assert sum(sent) == MANY
-    assert len(inbox.mails) == MANY
-    assert set(inbox.times_taken().values()) == {1}
 
 
 def claimed(story: Story) -> Touch:

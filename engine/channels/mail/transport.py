@@ -6,11 +6,13 @@ Only the time between the final dot and the reply is unclear (RFC 5321 4.5.3.2.6
 import re
 import smtplib
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from engine.channels.letter import TOO_LATE, InTime, Letter, Reply
-from engine.errors import refuse
+from engine.errors import BansoError, refuse
 
 COMMAND_SECONDS = 30
 FINAL_REPLY_SECONDS = 600  # RFC 5321 4.5.3.2.6 asks senders to wait ten minutes for the reply to the final dot
@@ -37,11 +39,11 @@ class SmtpTransport:
     def _connected(self) -> smtplib.SMTP:
         if self._session is None:
             session = self.opened()
-            if self._login is not None:
-                if not isinstance(session.sock, ssl.SSLSocket):
-                    session.close()
-                    raise refuse("E631", f"{self.host}:{self._port}")
-                session.login(*self._login)
+            with _closed_on_failure(session):
+                if self._login is not None:
+                    if not isinstance(session.sock, ssl.SSLSocket):
+                        raise refuse("E631", f"{self.host}:{self._port}")
+                    session.login(*self._login)
             self._session = session
         return self._session
 
@@ -50,10 +52,11 @@ class SmtpTransport:
         if self._tls:
             return smtplib.SMTP_SSL(self.host, self._port, timeout=COMMAND_SECONDS, context=ssl.create_default_context())
         session = smtplib.SMTP(self.host, self._port, timeout=COMMAND_SECONDS)
-        session.ehlo_or_helo_if_needed()
-        if session.has_extn("starttls"):
-            session.starttls(context=ssl.create_default_context())
-            session.ehlo()
+        with _closed_on_failure(session):
+            session.ehlo_or_helo_if_needed()
+            if session.has_extn("starttls"):
+                session.starttls(context=ssl.create_default_context())
+                session.ehlo()
         return session
 
     def offer(self, letter: Letter) -> Reply | None:
@@ -66,9 +69,13 @@ class SmtpTransport:
             code, text = session.rcpt(letter.address)
             if code not in {250, 251}:
                 return _negative(code, text, of_mailbox=True)
-        except smtplib.SMTPResponseException as error:
+        except (
+            smtplib.SMTPResponseException
+        ) as error:  # raised before MAIL FROM only: said of us and not of the letter, so it does not begin like a reply
             self._drop()
-            return Reply("later", f"{error.smtp_code} {_text(error.smtp_error)}")
+            return Reply("later", f"{type(error).__name__}: {error.smtp_code} {_text(error.smtp_error)}")
+        except BansoError as error:
+            return Reply("later", ", ".join(f"{fault.code}: {fault.place}" for fault in error.faults))
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             return Reply("later", f"{type(error).__name__}: {error}")
@@ -121,6 +128,16 @@ class SmtpTransport:
                 session.quit()
             except (smtplib.SMTPException, OSError):
                 session.close()
+
+
+@contextmanager
+def _closed_on_failure(session: smtplib.SMTP) -> Iterator[None]:
+    """A connection that did not come to be used does not stay open."""
+    try:
+        yield
+    except BaseException:
+        session.close()
+        raise
 
 
 class FolderTransport:
