@@ -39,7 +39,7 @@ class System:
     _workspace: Workspace | None = None
     _seen_hash: str = ""
     _signature: int = 0
-    _unread: bool = False  # the files were found changed, and not yet the same twice
+    _changed_at: float | None = None  # since when files that were not read yet are as they are
     _looked_at: float = 0.0
     _read_at: float = 0.0
     _evaluators: dict[str, Evaluator] = field(default_factory=dict)
@@ -69,13 +69,15 @@ class System:
         root, now, seen = self.config.workspace, monotonic_seconds(), signature(self.config.workspace)
         if self._workspace is None:
             self._reload(root, _digest(root))
+            self._read_at = now
         elif seen != self._signature:
-            self._unread = True
-        elif self._unread or now - self._read_at > READ_SECONDS:
+            self._changed_at = now
+        settled = self._changed_at is None or now - self._changed_at >= self.look_seconds
+        if settled and (self._changed_at is not None or now - self._read_at > READ_SECONDS):
             digest = _digest(root)
             if digest is not None and digest != self._seen_hash:
                 self._reload(root, digest)
-            self._unread, self._read_at = digest is None, now
+            self._changed_at, self._read_at = now if digest is None else None, now
         self._signature, self._looked_at = seen, now
 
     def _reload(self, root: Path, digest: str | None) -> None:

@@ -5,6 +5,7 @@ relay then settles each one. The simulator adds workers that die between the fin
 """
 
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -36,7 +37,7 @@ def said_unknown(story: Story) -> set[float]:
 
 
 def journal_of(story: Story, inbox: Inbox) -> Path:
-    """What the relay still has, and a letter of somebody else long afterwards: the journal is complete up to there."""
+    """What the relay still has, and letters of somebody else long before and afterwards: the journal is complete between them."""
     folder = story.folder / "journal"
     (folder / "new").mkdir(parents=True)
     for number, mail in enumerate(inbox.mails):
@@ -45,6 +46,8 @@ def journal_of(story: Story, inbox: Inbox) -> Path:
     other.write_bytes(b"Message-ID: <other@else.example>\r\n\r\nhi\r\n")
     for path in (folder / "new").iterdir():
         os.utime(path, (at("2026-04-07 09:30") / 1e6,) * 2)
+    shutil.copy(other, folder / "new" / "before")
+    os.utime(folder / "new" / "before", (at("2026-04-07 08:00") / 1e6,) * 2)
     return folder
 
 
