@@ -6,10 +6,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer
 
 from engine.channels import CHANNELS
-from engine.cli.app import app
+from engine.cli.app import whole
 from engine.decision.gates import GATES
 from engine.facts import PRIMITIVES
 from engine.reports import REPORTS
@@ -77,7 +76,7 @@ def test_every_registry_entry_is_documented():
 
 def commands() -> set[str]:
     found = set()
-    for name, command in typer.main.get_command(app).commands.items():
+    for name, command in whole().commands.items():
         found.add(name)
         found.update(f"{name} {sub}" for sub in getattr(command, "commands", {}))
     return found
