@@ -83,7 +83,7 @@ class Replay:
             made += self.memory.take(standing.account_id, decisions, instant)
             self.nights.add(day, standing.account_id, decisions)
             self.sleepers.note(standing, decisions)
-        self.sleepers.lie_down(asked.table, asked.numbered)
+        self.sleepers.lie_down(asked.table)
         return made
 
     def write_log(self, sent: Sequence[Imagined]) -> None:

@@ -64,12 +64,12 @@ class Asked:
         """The accounts with a match (of these rules), in order of account, up to BATCH at a time; never more than a batch is in memory."""
         wanted = self._any(self.rules if rules is None else rules)
         for start in range(0, self._rows, BATCH):
-            page = f'SELECT * EXCLUDE ("row") FROM "{self.numbered}" WHERE "row" > {start} AND "row" <= {start + BATCH} AND ({wanted}) ORDER BY "row"'
+            page = f'SELECT * EXCLUDE ("row") FROM "{self._sorted}" WHERE "row" > {start} AND "row" <= {start + BATCH} AND ({wanted}) ORDER BY "row"'
             if rows := self.records.duck.execute(page).fetchall():
                 yield [self._matched(row) for row in rows]
 
     @property
-    def numbered(self) -> str:
+    def _sorted(self) -> str:
         return f"{self.table}_matched"
 
     @cached_property
@@ -80,12 +80,12 @@ class Asked:
         people = self.people or f"({contacts_query(anybody, self.instant)})"
         names = [f'n."{name}"' for name in (EXCLUDED, *(rule_column(rule) for rule in self.rules), *self.columns)]
         self.records.duck.execute(
-            f'CREATE OR REPLACE TEMP TABLE "{self.numbered}" AS SELECT row_number() OVER (ORDER BY n.account_id) AS "row", n.account_id, '
+            f'CREATE OR REPLACE TEMP TABLE "{self._sorted}" AS SELECT row_number() OVER (ORDER BY n.account_id) AS "row", n.account_id, '
             f"c.contact_id, c.email, c.name, c.role, {', '.join(names)} "
             f'FROM "{self.table}" n SEMI JOIN {anybody} m USING (account_id) '
             f"LEFT JOIN {people} c ON c.account_id = n.account_id"
         )
-        found = self.records.duck.execute(f'SELECT count(*) FROM "{self.numbered}"').fetchone()
+        found = self.records.duck.execute(f'SELECT count(*) FROM "{self._sorted}"').fetchone()
         return int(found[0]) if found else 0
 
     def _matched(self, row: Sequence[Any]) -> Matched:

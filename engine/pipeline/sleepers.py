@@ -1,8 +1,8 @@
 """Accounts of a backtest whose rules were all refused for a reason that lasts: they are not judged anew until something it rests on changes.
 
-`excluded`, `holdout`, `stage` and `again` rest on the account's own touches, of which a refused account gets none, and on what stands in
-its row of the night: which rules match, whether it is excluded, the values it is counted and tried by. That row is compared as a hash. The
-gates before `again` ask for an address too, so whatever is heard of an account's people wakes it.
+`excluded`, `holdout` and `stage` rest on what stands in an account's row of the night: which rules match, whether it is excluded, the values
+it is counted and tried by. That row is compared as a hash. `again` rests on touches too, of which more can only prolong it. The gates before
+`again` ask for an address, so whatever is heard of an account's people wakes it. Scarce places of a trial are given out anew each night.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,6 +14,7 @@ import pyarrow as pa
 from engine.calendar import date_of_day, day_of_date, day_of_text
 from engine.decision.arbitrate import Decision
 from engine.decision.candidates import standing_columns
+from engine.decision.scarce import is_given_out
 from engine.decision.standing import Standing
 from engine.pipeline.people import HEARD
 from engine.rulebook.statement import EXCLUDED, rule_column
@@ -59,14 +60,13 @@ class Sleepers:
 
     def note(self, standing: Standing, decisions: Sequence[Decision]) -> None:
         """What became of an account that is awake."""
-        if all(each.outcome == "gated" and each.reason in LASTING for each in decisions):
+        if all(each.outcome == "gated" and each.reason in LASTING and not is_given_out(each.reason, each.detail) for each in decisions):
             refusals = tuple((each.candidate.rule_id, str(each.reason)) for each in decisions)
             until = min(_wakes(each, standing) for each in decisions)
             self._fallen.append((standing.account_id, until, self._refusals.setdefault(refusals, len(self._refusals))))
 
-    def lie_down(self, table: str, judged: str) -> None:
-        """At the end of a night: those of the judged who were refused for long fall asleep by their row, the others stay awake."""
-        self.duck.execute(f'DELETE FROM {ASLEEP} WHERE account_id IN (SELECT account_id FROM "{judged}")')
+    def lie_down(self, table: str) -> None:
+        """At the end of a night those who were refused for long fall asleep by their row. By another row they may sleep already."""
         if self._fallen:
             columns = dict(zip(FALLEN.names, zip(*self._fallen, strict=True), strict=True))
             self.duck.register("fallen", pa.table({name: list(values) for name, values in columns.items()}, schema=FALLEN))

@@ -1,5 +1,6 @@
 """Accounts that were refused for long are not judged anew in a backtest: it tells the same as one that judges everybody every night."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -17,7 +18,7 @@ FIRST = 20_555  # 2026-04-12, a Sunday; the span goes over the end of a month
 MAIL = "do: {send: mail, from: desk, template: mail/plain, lead_to: {setting: next_step}}"
 RULES = f"""
   ring-up: {{when: [{{errors: {{at_least: 6}}}}], do: {{task: call, script: call/note, due_business_days: 2, hold: [push]}}, goal: talked}}
-  try-out: {{stage: try, try: {{sample: 9, until: 2026-04-24}}, when: [{{errors: {{at_least: 1}}}}], {MAIL}, goal: talked, again: {{at_most: 1}}}}
+  try-out: {{stage: try, try: {{sample: 9, until: 2026-04-24}}, when: [{{next_step: set_up}}], {MAIL}, goal: talked, again: {{at_most: 1}}}}
   by-visit: {{when: [{{visit: {{known: true}}}}], {MAIL}, goal: booked, again: {{at_most: 1, per: visit}}}}
   monthly: {{when: [{{errors: {{at_least: 2}}}}], {MAIL}, goal: talked, again: {{at_most: 1, per: month}}}}
   compared: {{holdout: {{percent: 40}}, when: [{{next_step: booked}}], {MAIL}, again: {{at_most: 2, after_days: 6}}}}
@@ -64,6 +65,14 @@ def story(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Story]:
     story.close()
 
 
+def nights_of(story: Story) -> list[dict[str, object]]:
+    """What was kept of each night: touches, and for each rule how many accounts had which outcome or reason. Takes it away."""
+    (path,) = (story.system.config.state_folder / "backtests").iterdir()
+    told = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    path.unlink()
+    return told
+
+
 def judged_every_night(story: Story) -> Backtested:
     """The same nights, cut after each: whoever slept is forgotten, so that every account is judged in every night."""
 
@@ -88,9 +97,9 @@ def judged_every_night(story: Story) -> Backtested:
 
 def test_whoever_sleeps_is_told_of_as_if_awake(story: Story) -> None:
     everybody = judged_every_night(story)
-    for path in (story.system.config.state_folder / "backtests").iterdir():
-        path.unlink()
+    each_night = nights_of(story)
     assert backtest(story.system, Span(FIRST, FIRST + NIGHTS - 1), quiet) == everybody
+    assert nights_of(story) == each_night
     told = {rule.rule_id: rule for rule in everybody.rules}
     assert all(rule.touches for rule in told.values())
     assert all(told[rule].gated > told[rule].touches for rule in ("try-out", "by-visit", "monthly", "write"))
