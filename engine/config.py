@@ -1,12 +1,15 @@
 """Settings of a deployment, from the environment. Doors read them once and hand values down."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, Field, model_validator
 
 from engine.clock import Clock, SystemClock
+
+PREFIX = "BANSO_"
 
 BROKERS = ("redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp", "sqs", "filesystem")  # what Celery can reach, and a slip of the pen is not
 SMTP = r"^smtps?://([^@/\s]*@)?[A-Za-z0-9.\-\[\]:]*[A-Za-z0-9\]]/?$"
@@ -14,10 +17,8 @@ SMTP = r"^smtps?://([^@/\s]*@)?[A-Za-z0-9.\-\[\]:]*[A-Za-z0-9\]]/?$"
 DOMAIN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 
 
-class Config(BaseSettings):
-    """Every setting is `BANSO_` plus its name in capitals; docs/settings.md lists them."""
-
-    model_config = SettingsConfigDict(env_prefix="BANSO_", extra="ignore", env_ignore_empty=True)
+class Config(BaseModel):
+    """Every setting is `BANSO_` plus its name in capitals, empty as good as not set; docs/settings.md lists them."""
 
     workspace: Path = Field(default=Path(), description="Folder that holds rules/ and templates/.")
     state: Path | None = Field(default=None, description="Folder for lake, ledger and broker; default: .banso in the workspace.")
@@ -61,6 +62,13 @@ class Config(BaseSettings):
     celery_events: bool = Field(default=False, description="Send Celery's events, for Flower; needs Redis or RabbitMQ.")
     web_port: int = Field(default=8080, ge=1, le=65_535, description="Port of `banso serve`.")
     web_host: str = Field(default="127.0.0.1", description="Address `banso serve` listens on.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_environment(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """What is given goes before what is set. Read here: the library that reads settings takes longer to load than most commands run."""
+        found = {name: os.environ.get(PREFIX + name.upper()) for name in cls.model_fields}
+        return {**{name: value for name, value in found.items() if value}, **given}
 
     @property
     def state_folder(self) -> Path:

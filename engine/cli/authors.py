@@ -1,4 +1,4 @@
-"""For those who write rules: schema for editors, fmt, fix, and the commands that begin or order rules."""
+"""For those who write rules: schema for editors, fmt and fix. What begins and orders rules stands in `beginnings` and `order`."""
 
 import difflib
 import shutil
@@ -12,7 +12,6 @@ import yaml
 from rich.text import Text
 
 from engine.channels import CHANNELS
-from engine.cli import beginnings, order
 from engine.cli.door import FAULTS, AsJson, Door, out, print_faults, print_json
 from engine.cli.workshop import language_of, loaded, refresh_schemas, told, write_schemas, write_text
 from engine.errors import Fault, refuse
@@ -31,8 +30,6 @@ def register(app: typer.Typer) -> None:
     app.command()(schema)
     app.command()(fmt)
     app.command()(fix)
-    order.register(app)
-    beginnings.register(app)
 
 
 # --- schema -----------------------------------------------------------------------------------------------------------

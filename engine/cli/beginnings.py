@@ -13,7 +13,6 @@ from engine.cli.door import AsJson, At, Door, out, parse_instant, print_json
 from engine.cli.workshop import language_of, loaded, write_schemas, write_text
 from engine.errors import refuse
 from engine.messages import Language, say
-from engine.pipeline.retell import retell
 from engine.rulebook.actions import LANES, Lane
 from engine.workspace.load import load_workspace
 from engine.workspace.model import Workspace
@@ -71,6 +70,8 @@ def history_of(
     as_json: AsJson = False,
 ) -> None:
     """Begin a test of a rule: what happened to an account, and what banso does then."""
+    from engine.pipeline.retell import retell
+
     door: Door = context.obj
     check_name(name or rule)
     file = f"rules/tests/{name or rule}.test.yaml"

@@ -16,7 +16,7 @@ from rich.rule import Rule
 from engine.calendar import instant_of
 from engine.cli.accounts import print_explanation, print_timeline
 from engine.cli.designers import print_plan
-from engine.cli.door import Door, out, progress, shown
+from engine.cli.door import Door, opened, out, progress, shown
 from engine.cli.mailserver import Mailbox, mail_server
 from engine.clock import SystemClock
 from engine.config import Config
@@ -98,8 +98,7 @@ def run_demo(door: Door, *, companies: int, seed: int, nights: int) -> None:
     shutil.rmtree(state, ignore_errors=True)
     config = Config(workspace=root, state=state, language=door.config.language)
     days = _business_days_before(LAST_NIGHT, nights)
-    with mail_server() as (url, mailbox):
-        system = System(config, config.clock())
+    with mail_server() as (url, mailbox), opened(config) as system:
         language = door.language(system)
         values = {"companies": f"{companies:,}", "start": START.isoformat(), "end": LAST_NIGHT.isoformat()}
         out.print(say(language, "demo.simulate", **values))
@@ -110,7 +109,6 @@ def run_demo(door: Door, *, companies: int, seed: int, nights: int) -> None:
         demo.live_until(datetime.combine(LAST_NIGHT + timedelta(days=1), LOADS, ZONE))
         system.clock = SystemClock.starting_at(instant_of(datetime.combine(LAST_NIGHT + timedelta(days=1), NIGHT, ZONE)))
         _show(demo)
-        system.close()
 
 
 def _business_days_before(last: date, number: int) -> list[date]:

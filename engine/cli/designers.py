@@ -1,4 +1,4 @@
-"""For CS designers: lint and plan."""
+"""For CS designers: plan."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -7,13 +7,10 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from engine.channels import CHANNELS
-from engine.cli.door import FAULTS, SOMETHING_TO_DO, AsJson, At, Door, instant_asked, out, print_faults, print_json, progress, shown, shown_weekday
-from engine.errors import BansoError, Fault
-from engine.messages import Language, say, say_fault, say_reason
+from engine.cli.door import SOMETHING_TO_DO, AsJson, At, Door, instant_asked, out, print_json, progress, shown, shown_weekday
+from engine.messages import Language, say, say_reason
 from engine.pipeline.plan import Planned, RulePlanned
 from engine.pipeline.plan import plan as run_plan
-from engine.workspace.load import load_workspace
 from engine.workspace.model import Workspace
 
 COUNTED = ("match", "unknown", "staged", "gated", "lost", "won")
@@ -21,53 +18,7 @@ WITH_REASONS = 120  # columns from which a rule and its reason fit on one line
 
 
 def register(app: typer.Typer) -> None:
-    app.command()(lint)
     app.command()(plan)
-
-
-def lint(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check every file of the workspace; all faults at once, each with its place and its cure."""
-    door: Door = context.obj
-    root = door.config.workspace
-    try:
-        workspace = load_workspace(root, frozenset(CHANNELS))
-    except BansoError as error:
-        _print_lint(error.faults, door, as_json=as_json)
-        raise typer.Exit(FAULTS) from None
-    language = door.config.language or workspace.settings.workspace.language
-    if as_json:
-        print_json({"rules": len(workspace.rules), "hash": workspace.hash, "faults": [_fault(each, language) for each in workspace.warnings]})
-        return
-    print_faults(workspace.warnings, language, root)
-    if workspace.warnings:
-        out.print(say(language, "lint.warnings", number=len(workspace.warnings)))
-    out.print(
-        say(language, "lint.fine", rules=len(workspace.rules), facts=len(workspace.plan.facts), mails=len(workspace.mails), hash=workspace.hash[:7])
-    )
-
-
-def _print_lint(faults: tuple[Fault, ...], door: Door, *, as_json: bool) -> None:
-    path = door.config.workspace / "rules" / "workspace.yaml"
-    guessed: Language = "ja" if path.is_file() and "language: ja" in path.read_text(encoding="utf-8", errors="replace") else "en"
-    language = door.config.language or guessed
-    if as_json:
-        print_json({"faults": [_fault(each, language) for each in faults]})
-        return
-    print_faults(faults, language, door.config.workspace)
-    out.print(say(language, "lint.faults", number=len(faults)))
-
-
-def _fault(fault: Fault, language: Language) -> dict[str, object]:
-    what, why, fix = say_fault(language, fault.code, fault.values)
-    return {
-        "code": fault.code,
-        "file": fault.place.file,
-        "line": fault.place.line,
-        "column": fault.place.column,
-        "what": what,
-        "why": why,
-        "fix": fix,
-    }
 
 
 def plan(context: typer.Context, at: At = None, as_json: AsJson = False) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
@@ -24,10 +24,11 @@ from engine.clock import SystemClock
 from engine.config import Config
 from engine.errors import BansoError, Fault, Place, folded, refuse
 from engine.messages import Language, say, say_fault
-from engine.pipeline.load import Progress as Report
-from engine.pipeline.slots import night_of
-from engine.pipeline.system import System
-from engine.workspace.model import Workspace
+
+if TYPE_CHECKING:  # half of the commands work on files alone and shall not wait for stores and queues to load
+    from engine.pipeline.load import Progress as Report
+    from engine.pipeline.system import System
+    from engine.workspace.model import Workspace
 
 FINE, FAULTS, SOMETHING_TO_DO, BAD_USAGE = 0, 1, 2, 64
 
@@ -53,33 +54,47 @@ class Door:
             raise BansoError(_setting_fault(str(each["loc"][0]), each["input"]) for each in error.errors()) from error
 
     @contextmanager
-    def system(self, at: str | None = None) -> Iterator[System]:
+    def system(self, at: str | None = None) -> Iterator["System"]:
         """A system whose clock is the machine's, or runs on from `at`."""
         state = self.config.state_folder
         if state.exists() and not state.is_dir():
             raise refuse("E651", str(state), name="BANSO_STATE", value=state)
-        system = System(self.config, self.config.clock())
-        try:
+        with opened(self.config) as system:
             if at is not None:
                 system.clock = SystemClock.starting_at(parse_instant(at, system.workspace))
             yield system
-        finally:
-            system.close()
 
     def must_have_come(self, instant: int, *, rehearse: bool) -> None:
         """Acting ahead of the machine's clock blinds a deployment to what comes in until then. Raises BansoError E652."""
         if instant > SystemClock(max(self.config.moved_by, 0)).now() and not rehearse:
             raise refuse("E652", "--at")
 
-    def language(self, system: System | None = None) -> Language:
+    def language(self, system: "System | None" = None) -> Language:
         """The language asked for, else the workspace's, else English."""
         if self.config.language:
             return self.config.language
         return system.workspace.settings.workspace.language if system else "en"
 
 
-def instant_asked(at: str | None, system: System) -> int:
+@contextmanager
+def opened(config: Config) -> Iterator["System"]:
+    """A system that is closed at the end. Raises BansoError E620 where its store fails on the way."""
+    from engine.ledger.open import StoreError, problem_of
+    from engine.pipeline.system import System
+
+    system = System(config, config.clock())
+    try:
+        yield system
+    except StoreError as error:
+        raise refuse("E620", "BANSO_LEDGER_URL", problem=problem_of(error)) from error
+    finally:
+        system.close()
+
+
+def instant_asked(at: str | None, system: "System") -> int:
     """The instant a command looks at: now, the one written, or for a bare date that of its night."""
+    from engine.pipeline.slots import night_of
+
     if at is None:
         return system.clock.now()
     instant = parse_instant(at, system.workspace)
@@ -92,7 +107,7 @@ def _setting_fault(name: str, given: object) -> Fault:
     return Fault("E651", Place(variable), {"name": variable, "value": str(given).rpartition("@")[2] if name.endswith("_url") else given})
 
 
-def parse_instant(text: str, workspace: Workspace, option: str = "--at") -> int:
+def parse_instant(text: str, workspace: "Workspace", option: str = "--at") -> int:
     """An instant as people write it; a bare date is that date at `nightly_at`, a time without offset is the workspace's."""
     try:
         moment = datetime.fromisoformat(text.strip())
@@ -107,12 +122,12 @@ def parse_instant(text: str, workspace: Workspace, option: str = "--at") -> int:
     return instant_of(moment)
 
 
-def shown(instant: int | None, workspace: Workspace, form: str = "%m-%d %H:%M") -> str:
+def shown(instant: int | None, workspace: "Workspace", form: str = "%m-%d %H:%M") -> str:
     """An instant in the workspace's zone."""
     return "–" if instant is None else moment_of(instant, ZoneInfo(workspace.zone.name)).strftime(form)
 
 
-def shown_weekday(instant: int | None, workspace: Workspace, language: Language) -> str:
+def shown_weekday(instant: int | None, workspace: "Workspace", language: Language) -> str:
     """The day of the week in the reader's language, and the time."""
     if instant is None:
         return "–"
@@ -134,7 +149,7 @@ def _plain(value: object) -> Any:
 
 
 @contextmanager
-def progress(language: Language, key: str) -> Iterator[Report]:
+def progress(language: Language, key: str) -> Iterator["Report"]:
     """A bar on standard error for work that takes longer than a moment; silent where nobody looks."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:

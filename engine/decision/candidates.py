@@ -87,16 +87,25 @@ def columns_read(workspace: Workspace, rules: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*names, *counted, *ranked, APPOINTMENT]))
 
 
-def _read_by(workspace: Workspace, rule: RuleSpec) -> Iterator[str]:
+def standing_columns(workspace: Workspace, rules: Iterable[str]) -> list[str]:
+    """The columns that the gates from `excluded` to `again` read."""
+    return list(dict.fromkeys(name for rule_id in rules for name in _counted_and_tried_by(workspace, workspace.rules[rule_id])))
+
+
+def _counted_and_tried_by(workspace: Workspace, rule: RuleSpec) -> Iterator[str]:
     if rule.again.per not in PER_PERIOD:
         yield rule.again.per
+    if rule.try_ is not None and rule.try_.of is not None:
+        yield f"segment.{rule.try_.of}"
+    if rule.try_ is not None and rule.try_.accounts_of is not None and workspace.settings.accounts_of is not None:
+        yield workspace.settings.accounts_of
+
+
+def _read_by(workspace: Workspace, rule: RuleSpec) -> Iterator[str]:
+    yield from _counted_and_tried_by(workspace, rule)
     if rule.goal is not None:
         yield f"goal.{rule.goal}"
     if isinstance(rule.do, SendMail) and rule.do.not_after:
         yield rule.do.not_after
     choices = [rule.do.choice(), rule.do.articles if isinstance(rule.do, SuggestHelp) else None]
     yield from (str(choice["by"]) for choice in choices if isinstance(choice, dict))
-    if rule.try_ is not None and rule.try_.of is not None:
-        yield f"segment.{rule.try_.of}"
-    if rule.try_ is not None and rule.try_.accounts_of is not None and workspace.settings.accounts_of is not None:
-        yield workspace.settings.accounts_of

@@ -10,13 +10,14 @@ from engine.calendar import date_of_day
 from engine.decision.draws import bucket
 from engine.decision.gates import NO_SEAT, TEAM_FULL
 from engine.decision.standing import Candidate, Standing
-from engine.detail import detail
+from engine.detail import detail, parts_of
 from engine.rulebook.actions import Lane
 from engine.rulebook.python import Known
 from engine.rulebook.spec import RuleSpec
 from engine.workspace.model import Session, Workspace
 
 FAR = 1 << 60
+TRY_FULL, TRY_GIVEN_OUT = "try_full", "try_given_out"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Stock:
         trial = trial_size(rule) if rule.stage == "try" and not has_reached(candidate, standing) else None
         drawn = self.drawn.get(candidate.rule_id)
         if trial is not None and (self.left_in(candidate.rule_id, rule) <= 0 or (drawn is not None and standing.account_id not in drawn)):
-            return Allotment(reason="stage", detail=detail("try_full", trial))
+            return Allotment(reason="stage", detail=detail(TRY_FULL, trial))
         found = self._found(candidate, standing)
         if found.reason is None:
             taken = [found.place] if found.place else []
@@ -115,6 +116,11 @@ class Stock:
         return found
 
 
+def is_given_out(reason: str | None, found: str | None) -> bool:
+    """Whether a refusal means that there was not enough for all; `stage` alone would say so of a rule that may reach nobody too."""
+    return reason in {NO_SEAT, TEAM_FULL} or (reason == "stage" and found is not None and parts_of(found)[0] in {TRY_FULL, TRY_GIVEN_OUT})
+
+
 def has_reached(candidate: Candidate, standing: Standing) -> bool:
     """Whether the rule has reached the account before: then it needs no place in the trial."""
     return any(not each.is_withheld for each in candidate.earlier(standing))
@@ -150,7 +156,7 @@ class Granted:
         lead_to = candidate.rule.do.leads
         if lead_to is not None and lead_to.place is not None:
             return Allotment(reason=NO_SEAT, detail=lead_to.place)
-        return Allotment(reason=TEAM_FULL) if candidate.rule.do.channel == "call" else Allotment(reason="stage", detail=detail("try_given_out"))
+        return Allotment(reason=TEAM_FULL) if candidate.rule.do.channel == "call" else Allotment(reason="stage", detail=detail(TRY_GIVEN_OUT))
 
 
 def rank_of(workspace: Workspace, lane: Lane, account_id: str, columns: Mapping[str, Known]) -> tuple[int | str, ...]:

@@ -3,16 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pysqlite3.dbapi2
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
 
@@ -28,9 +23,10 @@ __all__ = [
     "sqlite_version",
 ]  # whoever hands a transaction on names its type by us
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30  # the wait for SQLite's write lock is not a queue; five seconds were too thin when measured
 StoreError = SQLAlchemyError  # whatever the store may raise, for loops that must outlive it
+NEWEST = "0001"  # the form of the tables that this code works with: the last of the migrations
+FORM = table("alembic_version", column("version_num"))
 MIGRATION_LOCK = 0x62616E74  # the advisory lock that migrations hold on PostgreSQL
 SAFE_SQLITE = (3, 51, 3)  # below, a checkpoint racing a WAL reset can corrupt the file
 
@@ -59,25 +55,18 @@ class Ledger:
 
     def migrate(self) -> None:
         """Bring the tables to the newest form. Where they are in it, nothing is written and nobody is waited for."""
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
         with self.read() as connection:
-            if MigrationContext.configure(connection).get_current_heads() == _newest():
+            if inspect(connection).has_table(FORM.name) and connection.execute(select(FORM.c.version_num)).scalars().all() == [NEWEST]:
                 return
+        from engine.ledger.migrate import upgrade
+
         with self.write() as connection:
             if not self.is_sqlite:  # processes that start together would migrate at once; on SQLite the write lock is that lock
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            upgrade(connection)
 
     def close(self) -> None:
         self.engine.dispose()
-
-
-@cache
-def _newest() -> tuple[str, ...]:
-    """The newest form by its name."""
-    return tuple(ScriptDirectory(str(MIGRATIONS)).get_heads())
 
 
 def open_ledger(url: str) -> Ledger:

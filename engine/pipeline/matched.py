@@ -47,7 +47,8 @@ class Asked:
     rules: tuple[str, ...]
     columns: tuple[str, ...]
     table: str
-    contacts: str = "records"  # the relation that tells who the contacts are
+    people: str | None = None  # a relation that holds the main contact of every account, where somebody keeps one
+    passed_over: str | None = None  # a relation of accounts that are not looked at
 
     def counted(self) -> Counted:
         parts = [f'count(*) FILTER (WHERE "{rule_column(rule)}"), count(*) FILTER (WHERE "{rule_column(rule)}" IS NULL)' for rule in self.rules]
@@ -74,13 +75,15 @@ class Asked:
     @cached_property
     def _rows(self) -> int:
         """Numbers the accounts with a match, their main contacts beside them, and says how many there are."""
-        anybody = f'(SELECT account_id FROM "{self.table}" WHERE {self._any(self.rules)})'
+        apart = f" ANTI JOIN {self.passed_over} USING (account_id)" if self.passed_over else ""
+        anybody = f'(SELECT account_id FROM "{self.table}"{apart} WHERE {self._any(self.rules)})'
+        people = self.people or f"({contacts_query(anybody, self.instant)})"
         names = [f'n."{name}"' for name in (EXCLUDED, *(rule_column(rule) for rule in self.rules), *self.columns)]
         self.records.duck.execute(
             f'CREATE OR REPLACE TEMP TABLE "{self._sorted}" AS SELECT row_number() OVER (ORDER BY n.account_id) AS "row", n.account_id, '
             f"c.contact_id, c.email, c.name, c.role, {', '.join(names)} "
             f'FROM "{self.table}" n SEMI JOIN {anybody} m USING (account_id) '
-            f"LEFT JOIN ({contacts_query(anybody, self.instant, self.contacts)}) c ON c.account_id = n.account_id"
+            f"LEFT JOIN {people} c ON c.account_id = n.account_id"
         )
         found = self.records.duck.execute(f'SELECT count(*) FROM "{self._sorted}"').fetchone()
         return int(found[0]) if found else 0

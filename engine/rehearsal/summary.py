@@ -67,6 +67,13 @@ class Nights:
             if "load" in (each.stopped_by or {}):
                 self.loaded.add(account)
 
+    def add_refused(self, day: int, refusals: Iterable[tuple[str, str]], accounts: int) -> None:
+        """The same (rule, reason) of many accounts."""
+        counts = self.days.setdefault(day, {})
+        for rule_id, reason in refusals:
+            rule = counts.setdefault(rule_id, {})
+            rule[reason] = rule.get(reason, 0) + accounts
+
     def of_day(self, day: int) -> dict[str, object]:
         """What must be kept to go on later."""
         told = [[winner, loser, number] for (winner, loser), number in self.collisions.items()]

@@ -12,7 +12,8 @@ import pytest
 from engine.calendar import SECOND
 from engine.decision.standing import Pause
 from engine.ledger import decisions, holds, instants, leases, records, touches
-from engine.ledger.open import Ledger, open_ledger, reachable
+from engine.ledger.migrate import newest
+from engine.ledger.open import NEWEST, Ledger, open_ledger, reachable
 from engine.ledger.records import LoadRow
 from engine.records.lake import Part
 from engine.touches.touch import State
@@ -33,6 +34,10 @@ def test_migrating_twice_is_migrating_once(ledger: Ledger, url: str) -> None:
         assert len(records.snapshot(connection).tail) == 1
     assert reachable(again)
     again.close()
+
+
+def test_the_newest_form_is_the_last_migration() -> None:
+    assert newest() == (NEWEST,)
 
 
 def test_what_fails_in_the_middle_leaves_nothing(ledger: Ledger) -> None:

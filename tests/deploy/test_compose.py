@@ -65,11 +65,10 @@ def test_the_files_name_what_these_tests_look_for() -> None:
 
 @pytest.mark.parametrize("call", sorted(set(banso_calls())), ids=" ".join)
 def test_every_banso_call_is_one_the_command_accepts(call: tuple[str, ...]) -> None:
-    from typer.main import get_command
 
-    from engine.cli.app import app
+    from engine.cli.app import whole
 
-    command, words = get_command(app), list(call)
+    command, words = whole(), list(call)
     while subcommands := getattr(command, "commands", None):
         assert words[0] in subcommands, f"{words[0]} is not among {sorted(subcommands)}"
         command = subcommands[words.pop(0)]

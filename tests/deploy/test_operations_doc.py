@@ -5,9 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer
 
-from engine.cli.app import app
+from engine.cli.app import whole
 from engine.config import Config
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +26,7 @@ def test_the_page_names_commands() -> None:
 @pytest.mark.parametrize("line", named())
 def test_every_command_of_the_page_is_understood(line: str) -> None:
     words = [STOOD_FOR.get(word, word) for word in shlex.split(line)[1:]]
-    command = typer.main.get_command(app)
+    command = whole()
     while (inner := getattr(command, "commands", {}).get(words[0] if words else "")) is not None:
         command, words = inner, words[1:]
     assert not getattr(command, "commands", {}), f"{line}: names no command"

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.main import get_command
 
-from engine.cli.app import app
+from engine.cli.app import whole
 from engine.config import Config
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -26,7 +25,7 @@ def test_every_setting_is_documented_with_its_default(name: str) -> None:
 
 def of_commands() -> dict[str, str]:
     """Variable → default of every option that may come from the environment."""
-    found, waiting = dict[str, str](), [get_command(app)]
+    found, waiting = dict[str, str](), [whole()]
     while waiting:
         command = waiting.pop()
         waiting += getattr(command, "commands", {}).values()

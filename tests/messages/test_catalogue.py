@@ -8,9 +8,8 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
-import typer
 
-from engine.cli.app import app
+from engine.cli.app import whole
 from engine.decision.gates import REASONS
 from engine.detail import detail, parts_of
 from engine.messages import LANGUAGES, Language, catalogue, say_detail, say_fault, say_reason
@@ -127,7 +126,7 @@ def test_every_reason_and_state_has_a_sentence(key: str) -> None:
 
 def test_every_command_that_is_named_exists() -> None:
     """Only `banso xyz`; options before the command are passed over."""
-    root = typer.main.get_command(app)
+    root = whole()
     commands = set(root.commands) | {f"{name} {inner}" for name, each in root.commands.items() for inner in getattr(each, "commands", {})}
     named = {
         tuple(found.split()) for _, *both in entries() for text in both for found in re.findall(r"banso(?: -w \{\w+\})? ([a-z]+(?: [a-z]+)?)", text)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from engine.calendar import HOUR, instant_of
-from engine.decision.gates import NO_SEAT, TEAM_FULL
+from engine.decision.scarce import is_given_out
 from engine.ledger import decisions as ledger_decisions
 from engine.pipeline.evaluate import judge_accounts, stale_at
 from engine.pipeline.explain import decide_alone, explain
@@ -24,8 +24,7 @@ from tests.story import ROOT, Story, quiet
 TOKYO = ZoneInfo("Asia/Tokyo")
 COMPANIES = int(os.environ.get("BANSO_EXPLAIN_COMPANIES", "40"))
 NIGHTS = int(os.environ.get("BANSO_EXPLAIN_NIGHTS", "2"))
-ALOUD = 25  # pairs that go through the whole of explain, which reads the lake anew for each
-SCARCE = {NO_SEAT, TEAM_FULL, "stage"}  # given out among all accounts: alone nobody can tell
+ALOUD = int(os.environ.get("BANSO_EXPLAIN_ALOUD", "25"))  # pairs that go through the whole of explain, which reads the lake anew for each
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +57,13 @@ def stored(story: Story, instant: int) -> dict[str, dict[str, tuple[str, str | N
     return found
 
 
+def given_out(story: Story, account: str, instant: int) -> list[str]:
+    """The rules for which there was not enough for all in the night of an instant."""
+    with story.system.ledger.read() as connection:
+        rows = ledger_decisions.decisions_of(connection, account)
+    return [row["rule"] for row in rows if row["decided_at"] == instant and is_given_out(row["reason"], row["detail"])]
+
+
 def test_each_account_alone_is_judged_as_the_night_judged_all(told: tuple[Story, list[int]]) -> None:
     story, nights = told
     workspace = story.system.workspace
@@ -73,7 +79,7 @@ def test_each_account_alone_is_judged_as_the_night_judged_all(told: tuple[Story,
             anew = {
                 decision.candidate.rule_id: (decision.outcome, decision.reason) for decision in decide_alone(story.system, workspace, each, instant)
             }
-            scarce = {workspace.rules[rule].do.lane for rule, (_, reason) in kept[account].items() if reason in SCARCE}
+            scarce = {workspace.rules[rule].do.lane for rule in given_out(story, account, instant)}  # among all accounts: alone nobody can tell
             same = {rule for rule in anew if workspace.rules[rule].do.lane not in scarce and not (scarce and workspace.rules[rule].do.lane == "push")}
             assert {rule: anew[rule] for rule in same} == {rule: kept[account][rule] for rule in same}, (account, instant)
             compared += 1
