@@ -37,7 +37,7 @@ WORKERS = 2
 STORM = Weather(kill=0.02, long_pause=0.01, clock_set=0.002)
 FROST = Weather(kill=0.002, long_pause=0.06)  # processes freeze, and wake when others have done their work
 MANNERS = Manners(later=0.06, refused=0.02, cut_taken=0.05, cut_lost=0.05)
-AWAY = 0.008
+AWAY = 0.02
 CALM_ROUNDS = 60  # what has not come to rest by then never will
 
 
@@ -130,7 +130,7 @@ class Town:
             with outliving(), system.ledger.write() as connection:
                 done = a_record("product.settings_completed", account=f"c{number:02d}", at="2026-04-07 08:30")
                 ledger_records.append_tail(connection, [done], system.clock.now())
-        for number in self.baton.random.sample(range(ACCOUNTS), 2):
+        for number in self.baton.random.sample(range(ACCOUNTS), 4):
             self._idle("opt out")
             self._forbid(f"tanaka@c{number:02d}.example.jp", frozenset({f"c{number:02d}"}))
 
