@@ -3,12 +3,12 @@
 import json
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.calendar import Zone
 from engine.facts import algebra as a
-from engine.records.record import NO_NUMBER, NO_VALUE, Record
+from engine.records.record import COLUMNS, NO_NUMBER, NO_VALUE, Record
 
 LatestValue = tuple[int, str, str, str | None, int | None]  # occurred_at, source, source_id, value, number
 DayCounts = Mapping[int, int]
@@ -182,7 +182,8 @@ def count_ignored(touches: DayCounts | None, answers: Sequence[Moments | None], 
 
 def dump(fold: Fold) -> str:
     """The fold as JSON, to be kept on a touch. Equal folds have equal text."""
-    return json.dumps(asdict(fold), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    later = [{name: getattr(record, name) for name in COLUMNS} for record in fold.later]
+    return json.dumps({**vars(fold), "later": later}, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def parse(text: str) -> Fold:

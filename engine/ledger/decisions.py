@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
-from engine.ledger.instants import fix_instant, hold_advisory, insert
+from engine.ledger.instants import fix_instant, hold_advisory, insert, insert_new
 from engine.ledger.tables import decisions, rule_sets, slots
 
 DECIDE_LOCK = 0x62616E75  # the advisory lock of deciders on PostgreSQL; on SQLite the write lock does
@@ -77,8 +77,7 @@ def rule_set_texts(connection: Connection, digest: str) -> dict[str, str]:
 
 def add_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Decisions of a batch; one that is already there (slot, account, rule) stays as it was."""
-    if rows:
-        connection.execute(insert(connection, decisions).on_conflict_do_nothing(), list(rows))
+    insert_new(connection, decisions, rows)
 
 
 def one_decider(connection: Connection) -> None:

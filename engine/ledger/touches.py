@@ -1,14 +1,14 @@
 """Touches and their states. Each change of state asks for the state it comes from, in a statement or under a row lock, so that nobody overtakes another."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, delete, false, func, or_, select, update
 
 from engine.decision.gates import EXPIRED
-from engine.ledger.instants import insert
+from engine.ledger.instants import insert, insert_new
 from engine.ledger.tables import decisions, messages, slots, touches
 from engine.touches.delivery import DeliveryReason
 from engine.touches.touch import COUNTED, ENDED, LIVE, State, Touch
@@ -21,9 +21,7 @@ AT_ONCE = 10_000  # rows that one sweep ends or frees; the next takes the rest
 
 def add_touches(connection: Connection, new: Iterable[Touch]) -> None:
     """Planned touches; one whose id or key is taken stays away."""
-    rows = [asdict(touch) for touch in new]
-    if rows:
-        connection.execute(insert(connection, touches).on_conflict_do_nothing(), rows)
+    insert_new(connection, touches, [{name: getattr(touch, name) for name in COLUMNS} for touch in new])
 
 
 def get_touches(connection: Connection, ids: Sequence[str]) -> list[Touch]:

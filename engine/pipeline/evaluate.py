@@ -63,16 +63,19 @@ def judge_all(records: Records, workspace: Workspace, question: Question, bound:
     records.duck.execute(f'CREATE OR REPLACE TEMP TABLE "{into}" AS {sql}')
 
 
+def fold_accounts(workspace: Workspace, records: Records, accounts: list[str], instant: int) -> dict[str, Fold]:
+    """Fold some accounts one by one."""
+    found = read_accounts(records.duck, accounts, records.attached.relation(accounts))
+    return {account: fold_records(said, instant, workspace.plan.needs, workspace.zone) for account, said in found.items()}
+
+
 def judge_accounts(
     system: System, workspace: Workspace, records: Records, accounts: list[str], instant: int, stale: frozenset[str]
 ) -> dict[str, Judged]:
     """Fold and judge some accounts one by one."""
-    evaluator, needs = system.evaluator(workspace), workspace.plan.needs
-    judged = {}
-    for account, found in read_accounts(records.duck, accounts).items():
-        fold = fold_records(found, instant, needs, workspace.zone)
-        judged[account] = Judged(account, fold, evaluator.answer(fold, instant, stale), records.snapshot.arrival)
-    return judged
+    evaluator, arrival = system.evaluator(workspace), records.snapshot.arrival
+    folds = fold_accounts(workspace, records, accounts, instant)
+    return {account: Judged(account, fold, evaluator.answer(fold, instant, stale), arrival) for account, fold in folds.items()}
 
 
 def judge_one(

@@ -61,7 +61,7 @@ class Asked:
         return " OR ".join(f'"{rule_column(rule)}"' for rule in rules) or "false"
 
     def batches(self, rules: Sequence[str] | None = None) -> Iterator[list[Matched]]:
-        """The accounts with a match (of these rules), in order of account, up to BATCH at a time; never more than a batch is in memory."""
+        """The accounts with a match (of these rules), bucket by bucket and in order of account, up to BATCH at a time and in memory."""
         wanted = self._any(self.rules if rules is None else rules)
         for start in range(0, self._rows, BATCH):
             page = f'SELECT * EXCLUDE ("row") FROM "{self._sorted}" WHERE "row" > {start} AND "row" <= {start + BATCH} AND ({wanted}) ORDER BY "row"'
@@ -80,7 +80,7 @@ class Asked:
         people = self.people or f"({contacts_query(anybody, self.instant)})"
         names = [f'n."{name}"' for name in (EXCLUDED, *(rule_column(rule) for rule in self.rules), *self.columns)]
         self.records.duck.execute(
-            f'CREATE OR REPLACE TEMP TABLE "{self._sorted}" AS SELECT row_number() OVER (ORDER BY n.account_id) AS "row", n.account_id, '
+            f'CREATE OR REPLACE TEMP TABLE "{self._sorted}" AS SELECT row_number() OVER (ORDER BY md5(n.account_id)[1:2], n.account_id) AS "row", n.account_id, '
             f"c.contact_id, c.email, c.name, c.role, {', '.join(names)} "
             f'FROM "{self.table}" n SEMI JOIN {anybody} m USING (account_id) '
             f"LEFT JOIN {people} c ON c.account_id = n.account_id"

@@ -20,7 +20,7 @@ from engine.ledger import touches as ledger_touches
 from engine.ledger.decisions import Slot
 from engine.ledger.open import Connection
 from engine.pipeline.compact import compact
-from engine.pipeline.evaluate import judge_accounts, stale_at
+from engine.pipeline.evaluate import fold_accounts, stale_at
 from engine.pipeline.grants import grant
 from engine.pipeline.load import Progress
 from engine.pipeline.matched import Asked, Matched, ask
@@ -62,7 +62,7 @@ def nightly(system: System, instant: int, progress: Progress) -> Night:
     stale = stale_at(system, workspace, slot.instant)
     made: list[str] = []
     with system.records(exact=True, declared=workspace) as records:
-        run = Run(system, slot, ask(workspace, records, slot.instant, stale), stale)
+        run = Run(system, slot, ask(workspace, records, slot.instant, stale))
         counted, granted, done = run.asked.counted(), run.granted(), 0
         for batch in run.asked.batches():
             progress(workspace.settings.workspace.label, done, counted.matched)
@@ -139,7 +139,6 @@ class Run:
     system: System
     slot: Slot
     asked: Asked
-    stale: frozenset[str]
 
     @cached_property
     def docket(self) -> Docket:
@@ -151,9 +150,7 @@ class Run:
 
     def folds(self, accounts: Sequence[str]) -> dict[str, Fold]:
         """The folds of accounts that get a touch, which its re-check starts from."""
-        wanted = sorted(set(accounts))
-        judged = judge_accounts(self.system, self.asked.workspace, self.asked.records, wanted, self.slot.instant, self.stale) if wanted else {}
-        return {account: each.fold for account, each in judged.items()}
+        return fold_accounts(self.asked.workspace, self.asked.records, sorted(set(accounts)), self.slot.instant) if accounts else {}
 
     def granted(self) -> Granted:
         """What is scarce, given out in its order; read outside of any transaction, as the stock changes only through deciders."""
@@ -228,7 +225,7 @@ def decision_row(decision: Decision, standing: Standing, slot: str, touch: Touch
         "outcome": decision.outcome,
         "reason": decision.reason,
         "detail": decision.detail,
-        "trace": json.dumps(dict(decision.stopped_by or {}), ensure_ascii=False),
+        "trace": json.dumps(dict(decision.stopped_by), ensure_ascii=False) if decision.stopped_by else "{}",
         "rule_set": standing.workspace.hash,
         "touch_id": touch.id if touch else None,
     }

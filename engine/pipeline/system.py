@@ -19,7 +19,7 @@ from engine.ledger.decisions import rule_set_texts
 from engine.ledger.open import Ledger, open_ledger
 from engine.pipeline.derived import derived_hash
 from engine.records.derive import derive_again
-from engine.records.lake import DuckSettings, Part, attach, connect, damage, read_part, tail_table
+from engine.records.lake import Attached, DuckSettings, Part, attach, connect, damage, read_part, tail_table
 from engine.rulebook.python import Evaluator, compile_python
 from engine.workspace.content import content_hash, signature
 from engine.workspace.load import load_workspace
@@ -142,10 +142,10 @@ class System:
             older = [part for part in found.parts if part.derived != derived]
             try:
                 table = _older(self.lake, workspace, duck, older, accounts) if older else None
-                attach(duck, self.lake, [part for part in found.parts if part.derived == derived], tail, table)
+                attached = attach(duck, self.lake, [part for part in found.parts if part.derived == derived], tail, table)
             except duckdb.Error as error:
                 raise damage(duck, self.lake, found.parts) or error from error
-            yield Records(duck, found, tail)
+            yield Records(duck, found, tail, attached)
 
     def close(self) -> None:
         if "ledger" in self.__dict__:
@@ -187,3 +187,4 @@ class Records:
     duck: duckdb.DuckDBPyConnection
     snapshot: ledger_records.Snapshot
     tail: object
+    attached: Attached

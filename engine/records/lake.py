@@ -4,7 +4,7 @@ Which files count is said by the manifest alone (`Part` rows in the ledger); a r
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -134,22 +134,33 @@ def tail_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist([{name: row[name] for name in COLUMNS} for row in rows], schema=SCHEMA)
 
 
-def attach(connection: duckdb.DuckDBPyConnection, lake: Path, parts: Sequence[Part], tail: pa.Table | None, table: str | None = None) -> None:
+@dataclass(frozen=True)
+class Attached:
+    """Where the records of a connection lie: files, waiting tail rows, and a table of rows that were read anew."""
+
+    lake: Path
+    parts: Sequence[Part]
+    has_tail: bool
+    table: str | None
+
+    def relation(self, accounts: Collection[str] | None = None) -> str:
+        """SQL for the records of all accounts; or for a part of the lake in which those of some certainly lie, which is far less to read."""
+        buckets = None if accounts is None else {bucket_of(account) for account in accounts}
+        wanted = [part for part in self.parts if buckets is None or part.bucket in buckets]
+        columns = ", ".join(f'"{name}"' for name in COLUMNS)
+        files = ", ".join(quoted(str(self.lake / part.path)) for part in wanted)
+        branches = [f"read_parquet([{files}])"] if wanted else []
+        branches += ["tail_rows"] if self.has_tail or not (wanted or self.table) else []
+        branches += [self.table] if self.table is not None else []
+        return " UNION ALL ".join(f"SELECT {columns} FROM {each}" for each in branches)
+
+
+def attach(connection: duckdb.DuckDBPyConnection, lake: Path, parts: Sequence[Part], tail: pa.Table | None, table: str | None = None) -> Attached:
     """Make the view `records` over exactly these parts, tail rows and rows of a temp table."""
-    columns = ", ".join(f'"{name}"' for name in COLUMNS)
-    branches = []
-    if parts:
-        files = ", ".join(quoted(str(lake / part.path)) for part in parts)
-        branches.append(f"SELECT {columns} FROM read_parquet([{files}])")
-    if tail is not None and tail.num_rows:
-        connection.register("tail_rows", tail)
-        branches.append(f"SELECT {columns} FROM tail_rows")
-    if table is not None:
-        branches.append(f"SELECT {columns} FROM {table}")
-    if not branches:
-        connection.register("tail_rows", SCHEMA.empty_table())
-        branches.append(f"SELECT {columns} FROM tail_rows")
-    connection.execute(f"CREATE OR REPLACE TEMP VIEW records AS {' UNION ALL '.join(branches)}")
+    connection.register("tail_rows", SCHEMA.empty_table() if tail is None else tail)
+    attached = Attached(lake, parts, tail is not None and tail.num_rows > 0, table)
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW records AS {attached.relation()}")
+    return attached
 
 
 def damage(connection: duckdb.DuckDBPyConnection, lake: Path, parts: Sequence[Part]) -> BansoError | None:
@@ -204,15 +215,15 @@ def newest_by_source(parts: Iterable[Part], instant: int) -> dict[str, int] | No
     return newest
 
 
-def read_accounts(connection: duckdb.DuckDBPyConnection, accounts: Sequence[str]) -> dict[str, list[Record]]:
-    """The records of some accounts from the attached view."""
+def read_accounts(connection: duckdb.DuckDBPyConnection, accounts: Sequence[str], relation: str = "FROM records") -> dict[str, list[Record]]:
+    """The records of some accounts from the attached view, or from a relation that is less to read."""
     columns = ", ".join(f'"{name}"' for name in COLUMNS)
     found: dict[str, list[Record]] = {account: [] for account in accounts}
     if len(accounts) == 1:
-        rows = connection.execute(f"SELECT {columns} FROM records WHERE account_id = ?", [accounts[0]])
+        rows = connection.execute(f"SELECT {columns} FROM ({relation}) WHERE account_id = ?", [accounts[0]])
     else:
         connection.register("wanted_accounts", pa.table({"account_id": pa.array(accounts, pa.string())}))
-        rows = connection.execute(f"SELECT {columns} FROM records WHERE account_id IN (SELECT account_id FROM wanted_accounts)")
+        rows = connection.execute(f"SELECT {columns} FROM ({relation}) WHERE account_id IN (SELECT account_id FROM wanted_accounts)")
     while batch := rows.fetchmany(10_000):
         for values in batch:
             record = Record(*values)
