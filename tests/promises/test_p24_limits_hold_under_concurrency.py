@@ -129,10 +129,8 @@ def broken(touches: Sequence[Touch], place: Zone) -> list[str]:
         found += [f"{account}: more than two mails in the week of {day}" for day in days if sum(0 <= other - day < 7 for other in days) > 2]
     for account, felt in loads.items():
         found += [f"{account}: load in the week of {day}" for day, _ in felt if sum(points for other, points in felt if 0 <= other - day < 7) > 4 + 3]
-    calls = Counter(place.day(touch.decided_at) for touch in touches if touch.channel == "call")
-    found += [f"{number} calls on {day}" for day, number in calls.items() if number > 4]
-    seats = Counter(touch.place for touch in touches if touch.place and touch.state not in NEVER_WENT)
-    found += [f"{number} seats in {place_id}" for place_id, number in seats.items() if number > (4 if "s1" in str(place_id) else 3)]
+    places = Counter(str(touch.place) for touch in went if touch.place)  # seats of a session, or calls of a day
+    found += [f"{number} in {name}" for name, number in places.items() if number > (3 if "s2" in name else 4)]
     tried = {touch.account_id for touch in touches if touch.rule == "try-out"}
     found += [f"{len(tried)} accounts in a trial of 5"] if len(tried) > 5 else []
     winners = Counter((touch.slot, touch.account_id, touch.lane) for touch in touches)
