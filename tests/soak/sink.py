@@ -37,7 +37,9 @@ class Relay:
         self.truth, self.log = Journal(options.folder / "journal"), Journal(options.folder / "mail.log")
         self.seen: Counter[str] = Counter()
         self.numbered = 0
-        self._log("postfix-script", "starting the Postfix mail system")
+        self._log(
+            "postfix-script", "starting the Postfix mail system", ago=timedelta(hours=1)
+        )  # a log that begins with the first letter says too little
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802  # aiosmtpd's name
         body = bytes(envelope.content or b"")
@@ -62,8 +64,8 @@ class Relay:
             await asyncio.Event().wait()  # aiosmtpd ends this when it notices that the connection is gone
         return "250 2.0.0 Ok: queued as " + queue
 
-    def _log(self, part: str, text: str) -> None:
-        now = datetime.now(UTC) + timedelta(microseconds=self.options.moved_by)
+    def _log(self, part: str, text: str, *, ago: timedelta = timedelta()) -> None:
+        now = datetime.now(UTC) + timedelta(microseconds=self.options.moved_by) - ago
         self.log.write(f"{now.isoformat(timespec='microseconds')} relay postfix/{part}[1]: {text}")
 
 
