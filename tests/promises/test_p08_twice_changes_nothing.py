@@ -128,7 +128,7 @@ def test_loads_at_the_same_time_on_both_ledgers(on_both: Story, once: Outcome, t
         assert sum(pool.map(again, range(4))) == len(LOG)
     assert desk.outcome() == once
     assert desk.stored() == len(LOG)
-    reached(4, "loads at once on each ledger")
+    reached(4, "loads at once")
 
 
 def broken_at(story: Story, statement: int) -> bool:

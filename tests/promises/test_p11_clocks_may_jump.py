@@ -1,7 +1,7 @@
 """P11: a clock that jumps, by law or by accident, makes no day without its night and none with two, and sends nothing in quiet hours.
 
-For time zones of the whole world, ten years of local days at every hour at which a night may be set, and every quiet time around each change of the
-clocks; then a deployment whose own clock is set by an hour or a day, back and forth, or drifts, while nights and mails are due.
+For drawn time zones, all of them for a release, ten years of local days with nights at every half hour, and quiet times around each change of the
+clocks; then a deployment whose own clock is set by minutes, hours or a day, back and forth, while nights and mails are due.
 """
 
 from bisect import bisect_right

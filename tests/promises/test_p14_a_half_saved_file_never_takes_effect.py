@@ -1,6 +1,6 @@
 """P14: a rule file that is half saved never takes effect, and whoever saved it badly is told where.
 
-A real rule file is cut at every byte while it is being saved, and left cut; files vanish, change their encoding, hold bombs, and whole workspaces are
+A real rule file is cut at drawn bytes, at every one for a release, while it is being saved, and left cut; files vanish, change their encoding, hold bombs, and whole workspaces are
 swapped by a link or in the middle of a night. The last good set stays, every decision names one set, and every fault names its file and line.
 """
 

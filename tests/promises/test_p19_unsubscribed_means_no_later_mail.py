@@ -1,7 +1,7 @@
 """P19: whoever said that he wants no more mail gets none from that moment on.
 
-Wishes, bounces and pauses of single customers meet workers, sweeps and retries in drawn interleavings of the simulator, at every call of the ledger
-and of the relay; no letter may be taken whose `sending` was committed after the wish. On PostgreSQL the same with threads.
+Wishes and bounces of single customers meet workers, a sweep and retries in drawn interleavings of the simulator, at any call of the ledger and of
+the relay; no letter may be taken whose `sending` was committed after the wish. The same with threads on both ledgers.
 """
 
 import logging

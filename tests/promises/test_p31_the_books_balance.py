@@ -1,7 +1,7 @@
 """P31: the books balance, always: what was decided is what was sent, failed, is unknown, was dropped, expired, withheld or is under way.
 
 Nights and mornings with refusals, delays, cuts, pauses and wishes on both ledgers, and the doctor's books after each act, held against plain SQL;
-then each touch and each decision alone is deleted or changed by hand, and the doctor finds every one.
+then drawn touches and decisions are deleted or changed by hand, one at a time, and the doctor finds every one.
 """
 
 from collections.abc import Callable, Iterator
