@@ -6,14 +6,14 @@ from sqlalchemy import select
 
 from engine.ledger.tables import tail, touches
 from engine.ledger.touches import imbalance
-from tests.faults.town import ACCOUNTS, Eve, Town
+from tests.faults.town import ACCOUNTS, AWAY, Eve, Town
 
 NEVER_TAKEN = frozenset({"failed", "expired", "dropped", "withheld"})
 
 
-def run(eve: Eve, seed: int, *, name: str = "town") -> tuple[list[str], Town]:
+def run(eve: Eve, seed: int, *, name: str = "town", away: float = AWAY) -> tuple[list[str], Town]:
     """The morning of a seed, and what was wrong with it."""
-    town = Town(eve, eve.story.folder / f"{name}-{seed}", seed)
+    town = Town(eve, eve.story.folder / f"{name}-{seed}", seed, away)
     try:
         town.run()
         return wrongs(town), town

@@ -16,6 +16,7 @@ from engine.ledger.tables import touches
 from engine.pipeline import reconcile, sweep, wave
 from engine.pipeline.worker import Worker
 from engine.touches.touch import State
+from tests.faults.town import AWAY
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -25,6 +26,7 @@ class Bug:
     name: str
     plant: Plant
     first: int = 0  # the seed at which the search begins: some bugs need more than one misfortune
+    away: float = AWAY  # how often the store is
 
 
 def claims_what_is_claimed(patch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ WORKERS = 2
 STORM = Weather(kill=0.02, long_pause=0.01, clock_set=0.002)
 FROST = Weather(kill=0.002, long_pause=0.06)  # processes freeze, and wake when others have done their work
 MANNERS = Manners(later=0.06, refused=0.02, cut_taken=0.05, cut_lost=0.05)
-AWAY = 0.02
+AWAY = 0.008  # how often the store is, at the beginning or the end of a transaction
 CALM_ROUNDS = 60  # what has not come to rest by then never will
 
 
@@ -67,6 +67,7 @@ class Town:
     eve: Eve
     folder: Path
     seed: int
+    away: float = AWAY
     ledger: Ledger = field(init=False)
     baton: Baton = field(init=False)
     relay: Relay = field(init=False)
@@ -90,7 +91,7 @@ class Town:
         config = self.eve.story.config.model_copy(update={"state": self.folder})
         system = System(config, BatonClock(self.baton), look_seconds=1e9, _workspace=source.workspace, _looked_at=1e18)
         system._evaluators.update(source._evaluators)
-        system.__dict__["ledger"] = FaultyLedger(self.ledger.engine, self.baton, AWAY if self.baton.weather is not CALM else 0.0)
+        system.__dict__["ledger"] = FaultyLedger(self.ledger.engine, self.baton, self.away if self.baton.weather is not CALM else 0.0)
         return system
 
     def worker(self) -> Worker:
@@ -130,7 +131,7 @@ class Town:
             with outliving(), system.ledger.write() as connection:
                 done = a_record("product.settings_completed", account=f"c{number:02d}", at="2026-04-07 08:30")
                 ledger_records.append_tail(connection, [done], system.clock.now())
-        for number in self.baton.random.sample(range(ACCOUNTS), 4):
+        for number in self.baton.random.sample(range(ACCOUNTS), 2):
             self._idle("opt out")
             self._forbid(f"tanaka@c{number:02d}.example.jp", frozenset({f"c{number:02d}"}))
 
