@@ -25,15 +25,17 @@ def quiet(_what: str, _done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
 
-def ready_system(companies: int = COMPANIES) -> System:
-    """The example workspace over a quarter of simulated companies; made once and kept."""
-    state = DATA / f"quarter-{companies}"
-    system = System(Config(workspace=ROOT, state=state), HandClock(instant_of(END)))
+def ready_system(companies: int = COMPANIES, workspace: Path = ROOT) -> System:
+    """The example workspace, or another with the same sources, over a quarter of simulated companies; made once and kept."""
+    state = DATA / (f"quarter-{companies}" if workspace == ROOT else f"quarter-{companies}-{workspace.name}")
+    logs = DATA / f"quarter-{companies}" / "logs"
+    system = System(Config(workspace=workspace, state=state), HandClock(instant_of(END)))
     if not (state / "complete").is_file():
-        world = World(seed=7, companies=companies, start=START)
-        world.advance(END)
-        world.export(state / "logs")
-        load(system, [], Origin(state / "logs", {}), quiet)
+        if not logs.is_dir():
+            world = World(seed=7, companies=companies, start=START)
+            world.advance(END)
+            world.export(logs)
+        load(system, [], Origin(logs, {}), quiet)
         compact(system, quiet)
         (state / "complete").touch()
     return system
