@@ -32,6 +32,13 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30  # the wait for SQLite's write lock is not a queue; five seconds were too thin when measured
 StoreError = SQLAlchemyError  # whatever the store may raise, for loops that must outlive it
 MIGRATION_LOCK = 0x62616E74  # the advisory lock that migrations hold on PostgreSQL
+LINE = {  # so that a line that was cut without a word, or a server that froze, is noticed within half a minute and not within hours
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
 SAFE_SQLITE = (3, 51, 3)  # below, a checkpoint racing a WAL reset can corrupt the file
 
 
@@ -129,7 +136,7 @@ def _begin(connection: Connection) -> None:
 
 def _postgresql(url: str) -> Engine:
     options = "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
-    return create_engine(url, pool_pre_ping=True, pool_recycle=1800, hide_parameters=True, connect_args={"options": options})
+    return create_engine(url, pool_pre_ping=True, pool_recycle=1800, hide_parameters=True, connect_args={"options": options, **LINE})
 
 
 def sqlite_version() -> tuple[int, ...]:

@@ -25,7 +25,8 @@ from tests.story import Story
 from workers.app import make_app, ring
 from workers.run import run_worker, sweep_once
 from workers.scheduler import run_scheduler
-from workers.tasks import Busy, register
+from workers.rounds import Rounds
+from workers.tasks import register
 
 MANY = 60
 
@@ -174,7 +175,7 @@ def test_a_message_that_finds_the_ledger_away_harms_nobody(story: Story, inbox: 
     story.clock.set(at("2026-04-07 09:00"))
     story.heard("2026-04-07 09:00")
     worker, app = story.worker(), make_app(story.config)
-    register(app, worker, Busy())
+    register(app, worker, Rounds(worker.system.clock))
     with away(story):
         app.tasks["dispatch"](list(night.touches))
     assert inbox.mails == []
