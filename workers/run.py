@@ -43,14 +43,15 @@ def run_worker(system: System, queues: list[str], *, until_idle: bool = False) -
     with signs_of_life(system, worker.name, "worker", rounds.busy_since):
         sweeper.start()
         try:
-            _consume(app, worker.name, queues, events=system.config.celery_events)
+            consume(app, worker.name, queues, events=system.config.celery_events)
         finally:
             stop.set()
             sweeper.join(timeout=5)
             worker.close()
 
 
-def _consume(app: Celery, name: str, queues: list[str], *, events: bool) -> None:
+def consume(app: Celery, name: str, queues: list[str], *, events: bool) -> None:
+    """Take messages and do what they ask until told to stop."""
     options = {"without_gossip": True, "without_mingle": True, "without_heartbeat": not events, "task_events": events}
     app.Worker(pool="solo", queues=queues, loglevel="WARNING", hostname=name, quiet=True, **options).start()
 

@@ -23,9 +23,9 @@ from tests.builders import a_stalled_customer, at
 from tests.inbox import Inbox, free_port
 from tests.story import Story
 from workers.app import make_app, ring
+from workers.rounds import Rounds
 from workers.run import run_worker, sweep_once
 from workers.scheduler import run_scheduler
-from workers.rounds import Rounds
 from workers.tasks import register
 
 MANY = 60
