@@ -1,5 +1,6 @@
 """Opens the ledger: SQLite for one machine, PostgreSQL for many; the same tables, each with the settings it needs."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ __all__ = [
     "sqlite_version",
 ]  # whoever hands a transaction on names its type by us
 
+log = logging.getLogger("banso.ledger")
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30  # the wait for SQLite's write lock is not a queue; five seconds were too thin when measured
 StoreError = SQLAlchemyError  # whatever the store may raise, for loops that must outlive it
@@ -65,26 +67,41 @@ class Ledger:
             yield connection
 
     def migrate(self) -> None:
-        """Bring the tables to the newest form. Where they are in it, nothing is written and nobody is waited for."""
+        """Bring the tables to the newest form. Where they are in it, nothing is written and nobody is waited for.
+
+        Tables of a newer version are worked with as they are: while a deployment changes over, the version before runs beside it, and a
+        version's migrations only add what the one before need not know.
+        """
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         with self.read() as connection:
-            if MigrationContext.configure(connection).get_current_heads() == _newest():
+            if not _is_behind(connection):
                 return
         with self.write() as connection:
             if not self.is_sqlite:  # processes that start together would migrate at once; on SQLite the write lock is that lock
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if _is_behind(connection):  # still, now that whoever was faster is done
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
 
     def close(self) -> None:
         self.engine.dispose()
 
 
+def _is_behind(connection: Connection) -> bool:
+    """Whether migrations are missing. Of tables that are ahead of us it is only told."""
+    heads, scripts = MigrationContext.configure(connection).get_current_heads(), _scripts()
+    if heads == tuple(scripts.get_heads()):
+        return False
+    known = set(heads) <= {script.revision for script in scripts.walk_revisions()}
+    if not known:
+        log.warning("the tables of the ledger are of a newer version than this process: %s", ", ".join(heads))
+    return known
+
+
 @cache
-def _newest() -> tuple[str, ...]:
-    """The newest form by its name."""
-    return tuple(ScriptDirectory(str(MIGRATIONS)).get_heads())
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory(str(MIGRATIONS))
 
 
 def open_ledger(url: str) -> Ledger:
