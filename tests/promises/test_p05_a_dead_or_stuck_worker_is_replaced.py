@@ -76,7 +76,7 @@ def _condition(morning: Morning, pid: int) -> str:
     return next((each.condition for each in ops.status(morning.story.system, lake=False).workers if f"-{pid}-" in each.name), "none")
 
 
-@pytest.mark.parametrize(("ledger", "broker"), LEDGERS)
+@pytest.mark.parametrize(("ledger", "broker"), LEDGERS[-scaled(1, 2) :])
 def test_banso_up_replaces_a_worker_that_is_frozen_or_killed(begun: Begin, ledger: str, broker: str, reached: Tell) -> None:
     touches = TOUCHES + 20 * DEATHS
     morning = begun(Order(touches, workers=0, ledger=ledger, broker=broker, manners=MANNERS))
