@@ -52,6 +52,9 @@ class Config(BaseModel):
         default="1500MB", pattern=r"^[1-9][0-9]*(\.[0-9]+)? ?([KMGT]i?B)$", description="Memory limit of one process's DuckDB."
     )
     lease_seconds: int = Field(default=60, ge=1, description="How long a worker's claim lasts without a sign of life.")
+    silent_seconds: int = Field(
+        default=20, ge=2, description="Without a sign of life for so long a process counts as silent; `banso up` puts another in its place."
+    )
     sweep_seconds: int = Field(default=5, ge=1, description="How often due touches are rung again.")
     mails_per_minute: int | None = Field(default=None, ge=1, description="Limit of letters a minute through the relay, over all workers.")
     mails_per_minute_domain: int | None = Field(default=None, ge=1, description="Limit of letters a minute to one domain, over all workers.")

@@ -17,7 +17,8 @@ from engine.pipeline.ops import sign_of_life
 from engine.pipeline.slots import due_night
 from engine.pipeline.system import System
 from workers.app import make_app
-from workers.run import say_farewell, sweep_once, worker_name
+from workers.run import sweep_once
+from workers.signs import process_name, say_farewell, sign_seconds
 
 log = logging.getLogger("banso.scheduler")
 TICK_SECONDS = 20
@@ -25,14 +26,14 @@ TICK_SECONDS = 20
 
 def run_scheduler(system: System) -> None:
     """Wake at once and then every few seconds until told to stop."""
-    app, name = make_app(system.config), worker_name()
+    app, name = make_app(system.config), process_name()
     _ = system.ledger  # opened here: who cannot reach it leaves and is started again
     clock = BackgroundScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
 
     stop = Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stop.set())
-    clock.add_job(sign_of_life, "interval", seconds=system.config.lease_seconds / 3, args=[system, name, "scheduler"])
+    clock.add_job(sign_of_life, "interval", seconds=sign_seconds(system.config), args=[system, name, "scheduler"])
     at_once = moment_of(SystemClock().now(), ZoneInfo("UTC"))  # what was missed while nobody was there
     clock.add_job(tick, "interval", seconds=TICK_SECONDS, args=[system, app], next_run_time=at_once)
     clock.add_job(sweep_once, "interval", seconds=system.config.sweep_seconds, args=[system, app])

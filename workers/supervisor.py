@@ -1,4 +1,7 @@
-"""`banso up`: one process each for worker, scheduler and web, in one group; one that leaves is started again, ever later."""
+"""`banso up`: one process each for worker, scheduler and web, in one group; one that leaves is started again, ever later.
+
+One that falls silent or is stuck is ended first, by the word of the watch.
+"""
 
 import logging
 import signal
@@ -11,11 +14,15 @@ from types import FrameType
 
 from engine.clock import monotonic_seconds
 from engine.config import Config
+from engine.pipeline.system import System
+from workers.watch import Watch
 
 log = logging.getLogger("banso.supervisor")
 COMMANDS = ("worker", "scheduler", "serve")
+WATCHED = frozenset({"worker", "scheduler"})  # those that give signs of life
 STOP_SECONDS = 25.0  # for all of them together; less than the 30 that platforms give before they kill
 LOOK_SECONDS = 0.2
+LAST_SECONDS = 5.0  # for one that is asked to leave because something is wrong with it; then it is killed
 OFTEN, OFTEN_SECONDS = 3, 300.0  # more exits than this within that time are told loudly
 
 
@@ -39,17 +46,21 @@ class Process:
     name: str
     command: Sequence[str]
     patience: Patience = Patience()
+    watched: bool = False
     wait: float = 0.0
     not_before: float = 0.0
     started: float = 0.0
     exits: list[float] = field(default_factory=list)
     child: subprocess.Popen[bytes] | None = None
+    kill_at: float | None = None
 
     def keep(self, now: float) -> None:
         """Start the process if it does not run and its wait is over."""
         if self.child is not None and (code := self.child.poll()) is not None:
-            self.child = None
+            self.child = self.kill_at = None
             self._left(now, code)
+        if self.child is not None and self.kill_at is not None and now >= self.kill_at:
+            self.child.kill()
         if self.child is None and now >= self.not_before:
             self.child = subprocess.Popen(self.command)
             self.started = now
@@ -61,6 +72,13 @@ class Process:
         log.warning("%s left with %s, starts again in %s seconds", self.name, code, self.wait)
         if len(self.exits) > OFTEN:
             log.error("%s left %s times within %s minutes: it does not work, look at why", self.name, len(self.exits), int(OFTEN_SECONDS // 60))
+
+    def replace(self, pid: int, symptom: str, now: float) -> None:
+        """End a child with which something is wrong: asked first, killed if it cannot hear any more. Then it is started like any that left."""
+        if self.child is not None and self.child.pid == pid and self.kill_at is None:
+            log.error("%s (process %s) is %s and is replaced", self.name, pid, symptom)
+            self.kill_at = now + LAST_SECONDS
+            self.ask_to_stop()
 
     def ask_to_stop(self) -> None:
         if self.child is not None and self.child.poll() is None:
@@ -81,10 +99,21 @@ class Process:
 def processes_of(config: Config) -> list[Process]:
     """What a deployment on one machine consists of."""
     place = ["-w", str(config.workspace), "--state", str(config.state_folder)]
-    return [Process(command, [sys.executable, "-m", "engine.cli", *place, command]) for command in COMMANDS]
+    return [Process(command, [sys.executable, "-m", "engine.cli", *place, command], watched=command in WATCHED) for command in COMMANDS]
 
 
-def supervise(processes: Sequence[Process]) -> None:
+def run_group(system: System) -> None:
+    """Supervise what a deployment consists of, with an eye on its signs of life."""
+    processes = processes_of(system.config)
+    watch = Watch(system, lambda: [each.child.pid for each in processes if each.watched and each.child is not None])
+    watch.start()
+    try:
+        supervise(processes, watch)
+    finally:
+        watch.stop()
+
+
+def supervise(processes: Sequence[Process], watch: Watch | None = None) -> None:
     """Run everything until told to stop; then ask each process to finish and wait for it."""
     stopping = False
 
@@ -97,6 +126,8 @@ def supervise(processes: Sequence[Process]) -> None:
     while not stopping:
         for process in processes:
             process.keep(monotonic_seconds())
+            for pid, symptom in (watch.found if watch else {}).items():
+                process.replace(pid, symptom, monotonic_seconds())
         time.sleep(LOOK_SECONDS)
     for process in processes:
         process.ask_to_stop()

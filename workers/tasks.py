@@ -1,7 +1,6 @@
 """Tasks: ids in, nothing out. The ledger knows what is due and what became of it."""
 
 import logging
-from dataclasses import dataclass
 
 from celery import Celery
 from celery.worker import state as consumer
@@ -9,31 +8,25 @@ from celery.worker import state as consumer
 from engine.ledger.open import StoreError, problem_of
 from engine.pipeline.dispatch import dispatch
 from engine.pipeline.worker import Worker
+from workers.rounds import CONSUMER, Rounds
 
 log = logging.getLogger("banso.worker")
 AWAY_SECONDS = 1.0  # before the next message, else all that wait would be spent on a ledger that is away
 
 
-@dataclass
-class Busy:
-    """Since when the worker is at its task, for the thread that gives signs of life; None between tasks."""
-
-    since: int | None = None
-
-
-def register(app: Celery, worker: Worker, busy: Busy) -> None:
+def register(app: Celery, worker: Worker, rounds: Rounds) -> None:
     """Bind the tasks to one worker process's connections."""
 
     @app.task(name="dispatch")  # type: ignore[untyped-decorator]  # Celery has no types
     def _dispatch(ids: list[str]) -> None:
-        busy.since = worker.system.clock.now()
+        rounds.begin(CONSUMER)
         try:
             dispatch(worker, ids, _told_to_stop)
         except StoreError as problem:  # the sweep rings for these again
             log.warning("ledger away, %s touches wait: %s", len(ids), problem_of(problem))
             worker.system.clock.sleep(AWAY_SECONDS)
         finally:
-            busy.since = None
+            rounds.begin(CONSUMER)
 
 
 def _told_to_stop() -> bool:

@@ -116,7 +116,7 @@ def serve(context: typer.Context) -> None:
 
 def up(context: typer.Context) -> None:
     """Everything in one process group: worker, scheduler and web, restarted when they leave."""
-    from workers.supervisor import processes_of, supervise
+    from workers.supervisor import run_group
 
     door: Door = context.obj
     logs.set_up(door.config.log)
@@ -129,4 +129,4 @@ def up(context: typer.Context) -> None:
                 state=door.config.state_folder,
             )
         )
-    supervise(processes_of(door.config))
+        run_group(system)

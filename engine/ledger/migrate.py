@@ -21,3 +21,8 @@ def upgrade(connection: Connection) -> None:
 def newest() -> tuple[str, ...]:
     """The newest form as the migrations tell it."""
     return tuple(ScriptDirectory(str(MIGRATIONS)).get_heads())
+
+
+def revisions() -> frozenset[str]:
+    """Every form that the migrations know."""
+    return frozenset(script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions())

@@ -1,5 +1,6 @@
 """Opens the ledger: SQLite for one machine, PostgreSQL for many; the same tables, each with the settings it needs."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,11 +24,19 @@ __all__ = [
     "sqlite_version",
 ]  # whoever hands a transaction on names its type by us
 
+log = logging.getLogger("banso.ledger")
 BUSY_SECONDS = 30  # the wait for SQLite's write lock is not a queue; five seconds were too thin when measured
 StoreError = SQLAlchemyError  # whatever the store may raise, for loops that must outlive it
 NEWEST = "0001"  # the form of the tables that this code works with: the last of the migrations
 FORM = table("alembic_version", column("version_num"))
 MIGRATION_LOCK = 0x62616E74  # the advisory lock that migrations hold on PostgreSQL
+LINE = {  # so that a line that was cut without a word, or a server that froze, is noticed within half a minute and not within hours
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 4,
+    "tcp_user_timeout": 30_000,
+}
 SAFE_SQLITE = (3, 51, 3)  # below, a checkpoint racing a WAL reset can corrupt the file
 
 
@@ -54,19 +63,37 @@ class Ledger:
             yield connection
 
     def migrate(self) -> None:
-        """Bring the tables to the newest form. Where they are in it, nothing is written and nobody is waited for."""
+        """Bring the tables to the newest form. Where they are in it, nothing is written and nobody is waited for.
+
+        Tables of a newer version are worked with as they are: while a deployment changes over, the version before runs beside it, and a
+        version's migrations only add what the one before need not know.
+        """
         with self.read() as connection:
-            if inspect(connection).has_table(FORM.name) and connection.execute(select(FORM.c.version_num)).scalars().all() == [NEWEST]:
+            if not _is_behind(connection):
                 return
         from engine.ledger.migrate import upgrade
 
         with self.write() as connection:
             if not self.is_sqlite:  # processes that start together would migrate at once; on SQLite the write lock is that lock
                 connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-            upgrade(connection)
+            if _is_behind(connection):  # still, now that whoever was faster is done
+                upgrade(connection)
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _is_behind(connection: Connection) -> bool:
+    """Whether migrations are missing. Of tables that are ahead of us it is only told."""
+    form = connection.execute(select(FORM.c.version_num)).scalars().all() if inspect(connection).has_table(FORM.name) else []
+    if form == [NEWEST]:
+        return False
+    from engine.ledger.migrate import revisions
+
+    known = set(form) <= revisions()
+    if not known:
+        log.warning("the tables of the ledger are of a newer version than this process: %s", ", ".join(form))
+    return known
 
 
 def open_ledger(url: str) -> Ledger:
@@ -118,7 +145,7 @@ def _begin(connection: Connection) -> None:
 
 def _postgresql(url: str) -> Engine:
     options = "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
-    return create_engine(url, pool_pre_ping=True, pool_recycle=1800, hide_parameters=True, connect_args={"options": options})
+    return create_engine(url, pool_pre_ping=True, pool_recycle=1800, hide_parameters=True, connect_args={"options": options, **LINE})
 
 
 def sqlite_version() -> tuple[int, ...]:

@@ -5,11 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from engine.ledger import touches as ledger_touches
 from engine.pipeline.wave import send_wave
-from engine.pipeline.worker import Worker, heartbeat
+from engine.pipeline.worker import TASK_SECONDS, Worker, heartbeat
 from engine.touches.rate import WAVE
 from engine.touches.touch import Touch
-
-TASK_SECONDS = 300.0  # after that a task returns and the rest is rung for again
 
 
 def dispatch(worker: Worker, ids: Sequence[str], told_to_stop: Callable[[], bool] = lambda: False) -> Mapping[str, int]:

@@ -10,8 +10,8 @@ from threading import Event, Thread
 from engine.calendar import MINUTE, SECOND
 from engine.channels import CHANNELS
 from engine.channels.letter import Channel, Transport
+from engine.channels.mail.transport import COMMAND_SECONDS, FINAL_REPLY_SECONDS
 from engine.channels.note import ListTransport
-from engine.ledger import holds
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import StoreError
 from engine.pipeline.evaluate import stale_at
@@ -21,6 +21,10 @@ from engine.touches.rate import WAVE
 from engine.workspace.model import Workspace
 
 log = logging.getLogger("banso.dispatch")
+TASK_SECONDS = 300.0  # after that a task returns and the rest is rung for again
+LONGEST_SECONDS = (
+    TASK_SECONDS + 10 * COMMAND_SECONDS + FINAL_REPLY_SECONDS
+)  # of one that has run its time and then meets a relay that is slow throughout
 
 
 @dataclass
@@ -78,11 +82,15 @@ class Worker:
 
 @contextmanager
 def heartbeat(worker: Worker) -> Iterator[None]:
-    """Renews the leases of what this worker holds while it waits for slow relays; a thread with a connection of its own."""
-    stop = Event()
+    """Renews the leases of what this worker holds while it waits for slow relays; a thread with a connection of its own.
+
+    Not for longer than any task takes: a task that is stuck must not keep its touches from the others.
+    """
+    stop, clock = Event(), worker.system.clock
+    over = clock.monotonic() + LONGEST_SECONDS
 
     def beat() -> None:
-        while not stop.wait(worker.system.config.lease_seconds / 3):
+        while not stop.wait(worker.system.config.lease_seconds / 3) and clock.monotonic() < over:
             try:
                 _renew(worker)
             except StoreError as problem:  # the store may be back for the next beat; a lease that runs out is settled by the sweep
@@ -101,6 +109,5 @@ def _renew(worker: Worker) -> None:
     now, moment, asked = worker.system.clock.now(), worker.system.clock.monotonic(), frozenset(worker.in_hand)
     with worker.system.ledger.write() as connection:
         kept = ledger_touches.renew_leases(connection, worker.name, sorted(asked), now + worker.lease)
-        holds.worker_seen(connection, worker.name, "worker", now)
     worker.in_hand -= asked - kept  # what the sweep freed while this process was frozen is not ours any more
     worker.leased_from(moment)

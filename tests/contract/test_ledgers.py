@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Barrier, Event
 
 import pytest
+from sqlalchemy import text
 
 from engine.calendar import SECOND
 from engine.decision.standing import Pause
@@ -38,6 +39,17 @@ def test_migrating_twice_is_migrating_once(ledger: Ledger, url: str) -> None:
 
 def test_the_newest_form_is_the_last_migration() -> None:
     assert newest() == (NEWEST,)
+
+
+def test_tables_of_a_newer_version_are_worked_with_as_they_are(ledger: Ledger, url: str, caplog: pytest.LogCaptureFixture) -> None:
+    with ledger.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with closing(open_ledger(url)) as again:
+        with again.write() as connection:
+            records.append_tail(connection, [a_record()], NOW)
+        with again.read() as connection:
+            assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+    assert "newer version than this process: 9999" in caplog.text
 
 
 def test_what_fails_in_the_middle_leaves_nothing(ledger: Ledger) -> None:

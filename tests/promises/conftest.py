@@ -12,6 +12,7 @@ import pytest
 from tests.faults.conftest import eve  # noqa: F401 - a fixture
 from tests.inbox import Inbox
 from tests.promises.book import RECORD, Reached, name_of
+from tests.promises.morning import Morning
 from tests.soak.nemesis import ByProgress
 from tests.soak.run import Order, Outcome, Soak
 from tests.story import Story
@@ -51,6 +52,20 @@ def soaked(tmp_path: Path) -> Iterator[Soaked]:
     yield run
     for soak in soaks:
         soak.close()
+
+
+@pytest.fixture
+def begun(tmp_path: Path) -> Iterator[Callable[[Order], Morning]]:
+    """begun(order) is a morning whose course the test writes; what it said is shown with a failure."""
+    mornings: list[Morning] = []
+
+    def begin(order: Order) -> Morning:
+        mornings.append(Morning(order, tmp_path, print))
+        return mornings[-1]
+
+    yield begin
+    for morning in mornings:
+        morning.close()
 
 
 @pytest.fixture(params=["SQLite", "PostgreSQL"])

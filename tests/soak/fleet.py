@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.processes import banso, start
 from tests.soak.checker import rows_of
+from workers.supervisor import STOP_SECONDS
 
 PATIENCE_SECONDS = 30
 
@@ -44,6 +45,9 @@ class Fleet:
                     process = start(banso(self.state, command), self.settings, log)
                 self._running[process.pid] = (command, process)
 
+    def members(self, command: str) -> list[int]:
+        return sorted(pid for pid, (of, _) in self._running.items() if of == command)
+
     def at_work(self, command: str) -> list[int]:
         """Schedulers that gave a sign of life, workers that have something in hand: whoever still starts has nothing to lose."""
         busy = "SELECT DISTINCT owner FROM touches WHERE state IN ('claimed', 'sending')"
@@ -56,6 +60,18 @@ class Fleet:
         process.kill()
         process.wait()
         self.counts[f"{command} killed"] += 1
+
+    def tell_to_leave(self, pid: int) -> int:
+        """As a deploy does; returns the code with which it left. Raises TimeoutExpired if it takes longer than a platform waits."""
+        command, process = self._running.pop(pid)
+        process.send_signal(signal.SIGTERM)
+        try:
+            code = process.wait(STOP_SECONDS)
+        finally:
+            process.kill()
+            process.wait()
+        self.counts[f"{command} told to leave"] += 1
+        return code
 
     def freeze(self, pid: int, seconds: float) -> None:
         command, process = self._running[pid]

@@ -127,14 +127,20 @@ class Soak:
         return settings | ({"BANSO_BROKER_URL": self.redis.url} if self.redis else {})
 
     def _storm(self, nemesis: Nemesis) -> None:
-        self.moved_by = MORNING - time.time_ns() // 1000
-        self.sink.open(self.order.manners, self.moved_by)
-        wanted = {"worker": self.order.workers, "scheduler": self.order.schedulers}
-        fleet = Fleet(self.state, self.story.config.ledger, self._settings(), wanted, self.folder / "processes.log", self.outcome.acts)
+        fleet = self._begin_storm()
         try:
             self._until_sent(fleet, nemesis)
         finally:
             fleet.end()
+        self._end_storm()
+
+    def _begin_storm(self) -> Fleet:
+        self.moved_by = MORNING - time.time_ns() // 1000
+        self.sink.open(self.order.manners, self.moved_by)
+        wanted = {"worker": self.order.workers, "scheduler": self.order.schedulers}
+        return Fleet(self.state, self.story.config.ledger, self._settings(), wanted, self.folder / "processes.log", self.outcome.acts)
+
+    def _end_storm(self) -> None:
         self.sink.close()
         self._sweep_up()
         self.outcome.after_storm = self._count("storm")

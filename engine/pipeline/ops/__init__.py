@@ -3,13 +3,14 @@
 from engine.pipeline.ops.by_hand import retry, settle
 from engine.pipeline.ops.checkup import Check, doctor
 from engine.pipeline.ops.gauges import Gauge, gauges
-from engine.pipeline.ops.life import farewell, is_alive, open_work, sign_of_life
+from engine.pipeline.ops.life import Sign, farewell, is_alive, look_around, open_work, sign_of_life
 from engine.pipeline.ops.orders import nearest_account, pause, plain_address, resume, suppress, unsuppress
 from engine.pipeline.ops.view import Status, failures, lateness, queue, sources, status
 
 __all__ = [
     "Check",
     "Gauge",
+    "Sign",
     "Status",
     "doctor",
     "failures",
@@ -17,6 +18,7 @@ __all__ = [
     "gauges",
     "is_alive",
     "lateness",
+    "look_around",
     "nearest_account",
     "open_work",
     "pause",

@@ -14,7 +14,7 @@ from engine.pipeline.system import System
 from engine.touches.touch import State
 
 CONDITIONS = ("alive", "silent", "hanging")
-PROCESSES = ("worker", "scheduler")
+PROCESSES = ("worker", "scheduler", "supervisor")
 
 
 Values = Mapping[tuple[str, ...], float]

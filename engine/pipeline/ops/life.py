@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.calendar import DAY, SECOND
-from engine.channels.mail.transport import FINAL_REPLY_SECONDS
 from engine.ledger import holds
 from engine.ledger import touches as ledger_touches
-from engine.pipeline.dispatch import TASK_SECONDS
 from engine.pipeline.system import System
+from engine.pipeline.worker import LONGEST_SECONDS
 
-LONGEST_TASK = int(TASK_SECONDS + FINAL_REPLY_SECONDS) * SECOND  # a task that has run its time and waits for the last relay's reply
+LONGEST_TASK = int(LONGEST_SECONDS) * SECOND
 MISSED_FOR = DAY  # so long who left without a word is shown
 
 
 @dataclass(frozen=True)
 class Process:
-    """A worker or a scheduler. `silent`: no sign of life for a lease; `hanging`: at one task for longer than any takes."""
+    """A worker, a scheduler or a supervisor. `silent`: no sign of life for BANSO_SILENT_SECONDS; `hanging`: at one task for longer than any takes."""
 
     name: str
     kind: str
@@ -40,6 +39,28 @@ def sign_of_life(system: System, name: str, kind: str = "worker", busy_since: in
         holds.worker_busy(connection, name, busy_since)
 
 
+@dataclass(frozen=True)
+class Sign:
+    """The newest sign of a process. Both of its instants are its own, so `hangs` holds whatever the reader's clock says."""
+
+    name: str
+    seen_at: int
+    hangs: bool
+
+
+def look_around(system: System, name: str, kind: str) -> list[Sign]:
+    """Give a sign of life and return everybody's: a ledger that cannot take this one did not take theirs either."""
+    now = system.clock.now()
+    with system.ledger.write() as connection:
+        holds.worker_seen(connection, name, kind, now)
+        rows = holds.workers_alive(connection, now - MISSED_FOR)
+    return [_sign(row["name"], row["seen_at"], row["busy_since"]) for row in rows]
+
+
+def _sign(name: str, seen_at: int, busy_since: int | None) -> Sign:
+    return Sign(name, seen_at, busy_since is not None and seen_at - busy_since > LONGEST_TASK)
+
+
 def farewell(system: System, name: str) -> None:
     """A process that was told to leave says so, and who is not missed any more is forgotten."""
     with system.ledger.write() as connection:
@@ -48,9 +69,9 @@ def farewell(system: System, name: str) -> None:
 
 
 def is_alive(system: System, kind: str) -> bool:
-    """Whether a process of this kind gave a sign of life within three leases."""
+    """Whether a process of this kind is there and not silent."""
     with system.ledger.read() as connection:
-        alive = holds.workers_alive(connection, system.clock.now() - 3 * system.config.lease_seconds * SECOND)
+        alive = holds.workers_alive(connection, _silent_before(system))
     return any(row["kind"] == kind for row in alive)
 
 
@@ -59,8 +80,11 @@ def processes(system: System) -> Sequence[Process]:
     now = system.clock.now()
     with system.ledger.read() as connection:
         rows = holds.workers_alive(connection, now - MISSED_FOR)
-    silent_before = now - system.config.lease_seconds * SECOND
-    return [_process(**row, silent_before=silent_before, hanging_before=now - LONGEST_TASK) for row in rows]
+    return [_process(**row, silent_before=_silent_before(system), hanging_before=now - LONGEST_TASK) for row in rows]
+
+
+def _silent_before(system: System) -> int:
+    return system.clock.now() - system.config.silent_seconds * SECOND
 
 
 def _process(name: str, kind: str, started_at: int, seen_at: int, busy_since: int | None, *, silent_before: int, hanging_before: int) -> Process:
