@@ -13,7 +13,8 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from engine.ledger.open import MIGRATIONS, open_ledger
+from engine.ledger.migrate import MIGRATIONS
+from engine.ledger.open import open_ledger
 from tests.promises.conftest import Tell
 from tests.promises.morning import Morning
 from tests.promises.scale import scaled
