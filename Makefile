@@ -66,6 +66,12 @@ soak: $(VENV)/.dev ## Send 100,000 mails through real processes that are killed,
 	$(BIN)/python -m tests.soak --touches $(SOAK_TOUCHES) --seed $(SOAK_SEED) --kill-seconds $(SOAK_KILL_SECONDS) \
 		--ledger $(SOAK_LEDGER) --broker $(SOAK_BROKER) --workers $(SOAK_WORKERS) --minutes $(SOAK_MINUTES)
 
+PROMISES ?=
+PROMISES_SCALE ?= 1
+
+promises: $(VENV)/.dev ## Try what banso promises and write the table of the README (PROMISES_SCALE=release for a release)
+	@BANSO_PROMISES_SCALE=$(PROMISES_SCALE) $(BIN)/python -m tests.promises $(PROMISES)
+
 mutations: $(VENV)/.dev ## Spoil a workspace in every small way: about half an hour
 	$(BIN)/python -m pytest tests/workspace/test_mutations.py --all-mutations -rP
 
@@ -76,4 +82,4 @@ lock: ## Make the lock files anew (needs uv)
 clean: ## Remove the virtual environment and state
 	rm -rf $(VENV) .banso examples/*/.banso build *.egg-info
 
-.PHONY: help demo up test test-editor check fix bench soak mutations lock clean
+.PHONY: help demo up test test-editor check fix bench soak promises mutations lock clean

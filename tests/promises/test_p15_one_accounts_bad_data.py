@@ -1,9 +1,8 @@
 """P15: one account's bad data fails one touch, with a reason a person understands; its neighbours' mails go out.
 
-Through the real nightly and the real dispatch, a relay that takes everything, one bad account among many: BANSO_P15_ACCOUNTS=10000 for a release.
+The real night and the real dispatch with one bad account among many: fields that are missing, 5 MB long, turned around, or hold line ends and commands.
 """
 
-import os
 from collections.abc import Sequence
 
 import pytest
@@ -13,9 +12,11 @@ from engine.records.record import Record
 from tests.builders import a_contact, a_record, a_stalled_customer
 from tests.channels.strict import read
 from tests.inbox import Inbox
+from tests.promises.conftest import Tell
+from tests.promises.scale import scaled
 from tests.story import Story
 
-NEIGHBOURS = int(os.environ.get("BANSO_P15_ACCOUNTS", "24")) - 1
+NEIGHBOURS = scaled(24, 10_000) - 1
 BAD = "bad"
 BODY = "templates/mail/initial-settings/body.txt"
 FIVE_MEGABYTES = "株" * (5_000_000 // 3)
@@ -62,7 +63,7 @@ def kind(value: str) -> list[Record]:
         ),
     ],
 )
-def test_bad_data_fails_one_touch_and_the_neighbours_go(story: Story, inbox: Inbox, bad: Sequence[Record], reason: str) -> None:
+def test_bad_data_fails_one_touch_and_the_neighbours_go(story: Story, inbox: Inbox, bad: Sequence[Record], reason: str, reached: Tell) -> None:
     story.change_rules(BODY, '{{ recruit_kind | default("採用の種類ごと") }}', "{{ recruit_kind }}")
     neighbours = [f"acc{number:05}" for number in range(NEIGHBOURS)]
     for account in neighbours:
@@ -78,6 +79,7 @@ def test_bad_data_fails_one_touch_and_the_neighbours_go(story: Story, inbox: Inb
     assert inbox.recipients() == [f"tanaka@{account}.example.jp" for account in neighbours]
     for mail in inbox.mails[:3]:
         assert "Bcc" not in read(mail.body).names
+    reached(NEIGHBOURS + 1, "accounts", faults=1)
 
 
 @pytest.mark.parametrize(
