@@ -17,7 +17,8 @@ from engine.channels.letter import Letter, Reply, Transport
 from engine.decision.draws import BUCKETS, bucket
 from engine.decision.gates import EXPIRED, pause_detail, pause_over
 from engine.decision.standing import Pause
-from engine.ledger import holds
+from engine.detail import detail
+from engine.ledger import holds, restores
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import Connection, StoreError
@@ -126,24 +127,50 @@ def _begin_sending(worker: Worker, offered: Sequence[Offered]) -> tuple[list[Off
     """
     if not offered:
         return [], []
-    now, stopped = worker.system.clock.now(), dict[str, Mapping[str, Any]]()
+    now, stopped, number = worker.system.clock.now(), dict[str, Mapping[str, Any]](), 0
+    newest = worker.system.counterfoils.newest()
     today = worker.system.workspace.zone.day(now)
     worker.leased_from(worker.system.clock.monotonic())
     with worker.system.ledger.write() as connection:
         holds.hold_still(connection, alone=False)
         suppressed = holds.suppressed_now(connection, [each.letter.address for each in offered])
         pauses = holds.pauses_now(connection, now)
+        restored = restores.must_hold(connection, newest)
         for each in offered:
             names = worker.system.workspace.rule_names(each.touch.rule)
             held = pause_over(pauses, names, each.touch.channel, each.touch.account_id)
-            if change := _hindrance(each.letter, held, suppressed, now):
+            if change := _restored(now) if restored else _hindrance(each.letter, held, suppressed, now):
                 stopped[each.touch.id] = change
         going = [each for each in offered if each.touch.id not in stopped]
         stamped = [(replace(each.touch, window_last_day=last_day(today, each.touch.valid_days)), each.letter.body) for each in going]
         begun = ledger_touches.begin_sending(connection, stamped, worker.name, now, now + worker.lease)
         if stopped:
             ledger_touches.finish(connection, worker.name, State.CLAIMED, now, stopped)
-    return [each for each in going if each.touch.id in begun], [(touch, str(change["state"])) for touch, change in stopped.items()]
+        if begun:
+            number = restores.count_on(connection)
+    told = [(touch, str(change["state"])) for touch, change in stopped.items()]
+    kept = [touch for touch, _ in stamped if touch.id in begun]
+    if not _counterfoils_kept(worker, number, now, kept):
+        return [], [*told, *((touch.id, str(State.PENDING)) for touch in kept)]
+    return [each for each in going if each.touch.id in begun], told
+
+
+def _counterfoils_kept(worker: Worker, number: int, now: int, begun: Sequence[Touch]) -> bool:
+    """Write down outside the ledger what is about to go out. Where that cannot be, nothing goes: the touches are taken back."""
+    if not begun:
+        return True
+    try:
+        worker.system.counterfoils.keep(number, now, [replace(touch, begun_at=now) for touch in begun])
+    except OSError as problem:
+        log.error("not sent, no counterfoil can be kept: %s", problem)  # noqa: TRY400 - where it came through says nothing
+        _take_back(worker, [touch.id for touch in begun])
+        return False
+    return True
+
+
+def _restored(now: int) -> Mapping[str, Any]:
+    """The change of state where the ledger turns out to be restored from a backup."""
+    return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": detail("restored"), "due_at": now + BACKOFF}
 
 
 def _hindrance(letter: Letter, held: Pause | None, suppressed: Mapping[str, frozenset[str]], now: int) -> Mapping[str, Any]:

@@ -8,11 +8,12 @@ from engine.calendar import DAY, HOUR, MINUTE, SECOND
 from engine.channels.mail.evidence import open_evidence
 from engine.detail import detail
 from engine.errors import BansoError
-from engine.ledger import overview
+from engine.ledger import overview, restores
 from engine.ledger import records as ledger_records
 from engine.ledger.open import SAFE_SQLITE, reachable, sqlite_version
 from engine.ledger.overview import Book
 from engine.pipeline.ops.view import Status, lateness, status
+from engine.pipeline.restored import must_hold
 from engine.pipeline.system import System
 from engine.touches.touch import State
 
@@ -84,6 +85,14 @@ def _told(book: Book) -> str:
 def _sum(found: Sequence[Book]) -> Mapping[str, int]:
     states = sorted({state for book in found for state in book.touches})
     return {state: sum(book.touches.get(state, 0) for book in found) for state in states}
+
+
+def _restored(system: System) -> Check:
+    """A ledger that was restored sends nothing until a person says so."""
+    held = must_hold(system)
+    with system.ledger.read() as connection:
+        doubted = restores.count_doubted(connection)
+    return Check("restored", "bad" if held else "warn" if doubted else "ok", [detail("doubted", doubted)] if held or doubted else [])
 
 
 def _rows(system: System) -> Check:
@@ -168,5 +177,5 @@ def _kinds(names: Sequence[str]) -> list[tuple[str, int]]:
     return [(kind, names.count(kind)) for kind in KINDS if kind in names]
 
 
-LEDGER_CHECKS: tuple[Callable[[System], Check], ...] = (_books, _rows, _lake, _evidence, _late)
+LEDGER_CHECKS: tuple[Callable[[System], Check], ...] = (_restored, _books, _rows, _lake, _evidence, _late)
 STATUS_CHECKS: tuple[Callable[[System, Status], Check], ...] = (_nights, _unknown, _breakers, _workers)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from engine.calendar import DAY, SECOND
 from engine.channels.mail.transport import FINAL_REPLY_SECONDS
-from engine.ledger import holds
+from engine.ledger import holds, restores
 from engine.ledger import touches as ledger_touches
 from engine.pipeline.dispatch import TASK_SECONDS
 from engine.pipeline.system import System
@@ -28,8 +28,10 @@ class Process:
 
 
 def open_work(system: System) -> int:
-    """Touches that a worker could take now or is holding."""
+    """Touches that a worker could take now or is holding; none while sending is held after a restore."""
     with system.ledger.read() as connection:
+        if restores.holding(connection) is not None:
+            return 0
         return ledger_touches.count_due(connection, system.clock.now())
 
 
