@@ -56,6 +56,7 @@ class Config(BaseSettings):
     mails_per_minute_domain: int | None = Field(default=None, ge=1, description="Limit of letters a minute to one domain, over all workers.")
     relay_log: Path | None = Field(default=None, description="Postfix log of the relay: evidence of letters of which nobody can tell.")
     journal: Path | None = Field(default=None, description="Maildir that gets a copy of every letter: evidence like the relay's log.")
+    disk_min_mb: int = Field(default=200, ge=0, description="Megabytes that must be free in the state folder for anything new to begin.")
     late_seconds: int = Field(default=900, ge=1, description="How long a touch may be due before /health is red and `banso doctor` says so.")
     log: Literal["text", "json"] = Field(default="text", description="Form of the log's lines.")
     celery_events: bool = Field(default=False, description="Send Celery's events, for Flower; needs Redis or RabbitMQ.")

@@ -5,7 +5,7 @@ import email
 import email.policy
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -53,6 +53,7 @@ class Inbox:
     at_rcpt: dict[str, list[str]] = field(default_factory=dict)
     at_dot: dict[str, list[str]] = field(default_factory=dict)
     delay_seconds: float = 0.0
+    when_taken: Callable[[], None] | None = None  # happens once, after a mail was taken and before that is said
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -90,6 +91,9 @@ class Inbox:
         if reply == CUT or reply.startswith("250"):
             with self._lock:
                 self.mails.append(Mail(str(envelope.mail_from), tuple(envelope.rcpt_tos), bytes(envelope.content or b"")))
+                happens, self.when_taken = self.when_taken, None
+            if happens is not None:
+                await asyncio.to_thread(happens)
         if self.delay_seconds:
             await asyncio.sleep(self.delay_seconds)
         if reply == CUT:

@@ -88,6 +88,7 @@ def _numbers(found: Status) -> Body:
         "unknown_since": found.unknown_since,
         "unfinished": len(found.unfinished),
         "restored": found.restored is not None,
+        "disk_low": found.room.is_low,
         "workers": sum(each.condition == "alive" for each in found.workers),
         "lost": sum(each.condition != "alive" for each in found.workers),
         "breakers": len(found.breakers),

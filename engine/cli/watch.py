@@ -68,6 +68,8 @@ def status(context: typer.Context, at: At = None, as_json: AsJson = False) -> No
 def _print_status(found: Status, system: System, language: Language) -> None:
     workspace, now = system.workspace, system.clock.now()
     _print_restored(found.restored, workspace, language)
+    if found.room.is_low:
+        out.print(say(language, "status.disk", free=found.room.free_mb, limit=found.room.least_mb), style="red", soft_wrap=True)
     _print_touches(found, workspace, language)
     _print_processes(found, workspace, language)
     sources = table_of(language, "status.sources", ("source", "loaded", "covers", "fresh", "quarantine"))

@@ -22,6 +22,7 @@ __all__ = [
     "Connection",
     "Ledger",
     "StoreError",
+    "is_full",
     "open_ledger",
     "problem_of",
     "reachable",
@@ -32,6 +33,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_SECONDS = 30  # the wait for SQLite's write lock is not a queue; five seconds were too thin when measured
 StoreError = SQLAlchemyError  # whatever the store may raise, for loops that must outlive it
 MIGRATION_LOCK = 0x62616E74  # the advisory lock that migrations hold on PostgreSQL
+DISK_FULL = "53100"  # PostgreSQL's code
 SAFE_SQLITE = (3, 51, 3)  # below, a checkpoint racing a WAL reset can corrupt the file
 
 
@@ -100,6 +102,12 @@ def open_ledger(url: str) -> Ledger:
 def problem_of(error: Exception) -> str:
     """What the store said, in one line."""
     return str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the store's disk is full: it answers, and takes nothing more until somebody makes room."""
+    said = getattr(error, "orig", None)
+    return getattr(said, "sqlstate", None) == DISK_FULL or "database or disk is full" in str(said)
 
 
 def _sqlite(url: str) -> Engine:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from engine.ledger import restores
 from engine.ledger import touches as ledger_touches
+from engine.pipeline.room import room_of
 from engine.pipeline.wave import send_wave
 from engine.pipeline.worker import Worker, heartbeat
 from engine.touches.rate import WAVE
@@ -33,6 +34,8 @@ def dispatch(worker: Worker, ids: Sequence[str], told_to_stop: Callable[[], bool
 
 
 def _claim(worker: Worker, ids: Sequence[str]) -> list[Touch]:
+    if room_of(worker.system.config).is_low:
+        return []
     now, newest = worker.system.clock.now(), worker.system.counterfoils.newest()
     with worker.system.ledger.write() as connection:
         if restores.must_hold(connection, newest):

@@ -13,6 +13,7 @@ from engine.ledger import touches as ledger_touches
 from engine.pipeline.realtime import judge_dues
 from engine.pipeline.reconcile import reconcile_in_turn
 from engine.pipeline.restored import count_on, is_held
+from engine.pipeline.room import room_of
 from engine.pipeline.system import System
 from engine.pipeline.wave import outcome_record
 from engine.touches.touch import State
@@ -52,9 +53,9 @@ def _reconcile(system: System) -> None:
 def sweep(system: System, ring: Ring) -> Swept:
     """Free what dead workers held, expire what is too late, and ring for what is due; `ring` is best effort.
 
-    While sending is held after a restore nothing is rung for.
+    While sending is held after a restore, or the disk is nearly full, nothing is rung for.
     """
-    held = is_held(system)
+    held, low = is_held(system), room_of(system.config).is_low
     count_on(system)
     now = system.clock.now()
     judged = judge_dues(system)
@@ -64,7 +65,7 @@ def sweep(system: System, ring: Ring) -> Swept:
         if freed.unknown:
             ledger_records.append_tail(connection, [outcome_record(touch, State.UNKNOWN, now) for touch in freed.unknown], now)
         expired = ledger_touches.expire_overdue(connection, now)
-        due = [] if held else ledger_touches.due_ids(connection, now, now - ring_again(system.config) * SECOND, RING_MAX, DISPATCHED)
+        due = [] if held or low else ledger_touches.due_ids(connection, now, now - ring_again(system.config) * SECOND, RING_MAX, DISPATCHED)
         ledger_touches.mark_rung(connection, [touch for touch, _ in due], now)
     for channel in sorted({channel for _, channel in due}):
         ids = [touch for touch, of in due if of == channel]

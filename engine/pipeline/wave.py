@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, repeat
 from typing import Any, TypeVar
 
 from engine.calendar import HOUR
@@ -21,7 +22,7 @@ from engine.detail import detail
 from engine.ledger import holds, restores
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
-from engine.ledger.open import Connection, StoreError
+from engine.ledger.open import Connection, StoreError, is_full
 from engine.pipeline.rationing import note, ration
 from engine.pipeline.recheck import BACKOFF, Verdict, recheck
 from engine.pipeline.told import tell
@@ -32,7 +33,7 @@ from engine.touches.touch import State, Touch, last_day
 
 log = logging.getLogger("banso.dispatch")
 BACKOFF_MAX = HOUR
-STORE_AGAIN = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0)  # seconds before each further try
+STORE_AGAIN = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)  # seconds before each further try; the last only of a store that is full
 GATHER_SECONDS = 0.05  # replies that come in so shortly after each other are committed together
 T = TypeVar("T")
 NOT_BEGUN = {"begun_at": None, "window_last_day": None}  # certainly not sent: no window is open
@@ -107,14 +108,19 @@ def _take_back(worker: Worker, ids: Sequence[str]) -> None:
 
 
 def _stored(worker: Worker, store: Callable[[], T]) -> T:
-    """Do it, again if the store is away for a moment: what is known of a mail that went out is known to this process only."""
-    for seconds in STORE_AGAIN:
+    """Do it, again if the store is away for a moment: what is known of a mail that went out is known to this process only.
+
+    A store that is there and full is asked until somebody has made room, however long that takes.
+    """
+    for seconds in chain(STORE_AGAIN, repeat(STORE_AGAIN[-1])):
         try:
             return store()
         except StoreError as problem:
-            log.warning("ledger away, trying again: %s", problem)
+            if seconds == STORE_AGAIN[-1] and not is_full(problem):
+                raise
+            log.warning("ledger %s, trying again: %s", "full" if is_full(problem) else "away", problem)
             worker.system.clock.sleep(seconds)
-    return store()
+    raise AssertionError("never comes to an end")
 
 
 # --- commits ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from engine.ledger.open import SAFE_SQLITE, reachable, sqlite_version
 from engine.ledger.overview import Book
 from engine.pipeline.ops.view import Status, lateness, status
 from engine.pipeline.restored import must_hold
+from engine.pipeline.room import room_of
 from engine.pipeline.system import System
 from engine.touches.touch import State
 
@@ -85,6 +86,12 @@ def _told(book: Book) -> str:
 def _sum(found: Sequence[Book]) -> Mapping[str, int]:
     states = sorted({state for book in found for state in book.touches})
     return {state: sum(book.touches.get(state, 0) for book in found) for state in states}
+
+
+def _disk(system: System) -> Check:
+    """Below the low-water mark nothing new is begun."""
+    room = room_of(system.config)
+    return Check("disk", "bad" if room.is_low else "ok", [detail("free", room.free_mb, room.least_mb)])
 
 
 def _restored(system: System) -> Check:
@@ -177,5 +184,5 @@ def _kinds(names: Sequence[str]) -> list[tuple[str, int]]:
     return [(kind, names.count(kind)) for kind in KINDS if kind in names]
 
 
-LEDGER_CHECKS: tuple[Callable[[System], Check], ...] = (_restored, _books, _rows, _lake, _evidence, _late)
+LEDGER_CHECKS: tuple[Callable[[System], Check], ...] = (_disk, _restored, _books, _rows, _lake, _evidence, _late)
 STATUS_CHECKS: tuple[Callable[[System, Status], Check], ...] = (_nights, _unknown, _breakers, _workers)

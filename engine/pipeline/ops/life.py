@@ -9,6 +9,7 @@ from engine.channels.mail.transport import FINAL_REPLY_SECONDS
 from engine.ledger import holds, restores
 from engine.ledger import touches as ledger_touches
 from engine.pipeline.dispatch import TASK_SECONDS
+from engine.pipeline.room import room_of
 from engine.pipeline.system import System
 
 LONGEST_TASK = int(TASK_SECONDS + FINAL_REPLY_SECONDS) * SECOND  # a task that has run its time and waits for the last relay's reply
@@ -28,9 +29,10 @@ class Process:
 
 
 def open_work(system: System) -> int:
-    """Touches that a worker could take now or is holding; none while sending is held after a restore."""
+    """Touches that a worker could take now or is holding; none while sending is held after a restore or the disk is nearly full."""
+    low = room_of(system.config).is_low
     with system.ledger.read() as connection:
-        if restores.holding(connection) is not None:
+        if low or restores.holding(connection) is not None:
             return 0
         return ledger_touches.count_due(connection, system.clock.now())
 

@@ -16,6 +16,7 @@ from engine.ledger.records import LoadRow
 from engine.ledger.restores import Restore
 from engine.pipeline.evaluate import stale_at
 from engine.pipeline.ops.life import Process, processes
+from engine.pipeline.room import Room, room_of
 from engine.pipeline.system import System
 from engine.rulebook.plan import Plan
 from engine.touches.breaker import Breaker
@@ -41,6 +42,7 @@ class Status:
     loads: Sequence[LoadRow]
     stale: frozenset[str]
     quarantine: Mapping[str, int]
+    room: Room
 
 
 def status(system: System, *, lake: bool = True) -> Status:
@@ -49,10 +51,10 @@ def status(system: System, *, lake: bool = True) -> Status:
     stale = stale_at(system, system.workspace, now) if lake else frozenset[str]()
     seen = processes(system)
     with system.ledger.read() as connection:
-        return _status(connection, now, stale, seen)
+        return _status(connection, now, stale, seen, room_of(system.config))
 
 
-def _status(connection: Connection, now: int, stale: frozenset[str], seen: Sequence[Process]) -> Status:
+def _status(connection: Connection, now: int, stale: frozenset[str], seen: Sequence[Process], room: Room) -> Status:
     unknown, since = overview.unclear(connection)
     return Status(
         states=ledger_touches.count_states(connection),
@@ -70,6 +72,7 @@ def _status(connection: Connection, now: int, stale: frozenset[str], seen: Seque
         loads=ledger_records.last_loads(connection),
         stale=stale,
         quarantine=ledger_records.count_quarantine(connection),
+        room=room,
     )
 
 
