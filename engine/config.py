@@ -10,6 +10,7 @@ from engine.clock import Clock, SystemClock
 
 BROKERS = ("redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp", "sqs", "filesystem")  # what Celery can reach, and a slip of the pen is not
 SMTP = r"^smtps?://([^@/\s]*@)?[A-Za-z0-9.\-\[\]:]*[A-Za-z0-9\]]/?$"
+RELAY = rf"(?!main=)[a-z][a-z0-9-]{{0,29}}={SMTP.strip('^$')}"
 
 DOMAIN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 
@@ -17,7 +18,7 @@ DOMAIN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 class Config(BaseSettings):
     """Every setting is `BANSO_` plus its name in capitals; docs/settings.md lists them."""
 
-    model_config = SettingsConfigDict(env_prefix="BANSO_", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_prefix="BANSO_", extra="ignore", env_ignore_empty=True, regex_engine="python-re")
 
     workspace: Path = Field(default=Path(), description="Folder that holds rules/ and templates/.")
     state: Path | None = Field(default=None, description="Folder for lake, ledger and broker; default: .banso in the workspace.")
@@ -29,6 +30,9 @@ class Config(BaseSettings):
         default=None,
         pattern=SMTP,
         description="smtp://[user:password@]host:port of the relay.",
+    )
+    relays: str = Field(
+        default="", pattern=rf"^({RELAY}([ ,]+{RELAY})*)?$", description="Further relays that senders name: NAME=smtp://…, with commas between."
     )
     delivery: Literal["dry-run", "allow-list", "production"] = Field(
         default="dry-run", description="Whom mails really go to: nobody (they are written to files), those in `allow`, or everybody."
@@ -66,6 +70,11 @@ class Config(BaseSettings):
     @property
     def state_folder(self) -> Path:
         return self.state if self.state is not None else self.workspace / ".banso"
+
+    @property
+    def other_relays(self) -> dict[str, str]:
+        """Name → URL of the relays beside the main one, which is `smtp_url`."""
+        return {name: url for name, _, url in (each.partition("=") for each in self.relays.replace(",", " ").split())}
 
     @property
     def ledger(self) -> str:

@@ -1,4 +1,4 @@
-"""`banso up`: one process each for worker, scheduler and web, in one group; one that leaves is started again, ever later."""
+"""`banso up`: one process each for the workers of each queue, scheduler and web, in one group; one that leaves is started again, ever later."""
 
 import logging
 import signal
@@ -11,9 +11,10 @@ from types import FrameType
 
 from engine.clock import monotonic_seconds
 from engine.config import Config
+from engine.pipeline.queues import queue_groups
 
 log = logging.getLogger("banso.supervisor")
-COMMANDS = ("worker", "scheduler", "serve")
+COMMANDS = (("scheduler",), ("serve",))  # beside the workers
 STOP_SECONDS = 25.0  # for all of them together; less than the 30 that platforms give before they kill
 LOOK_SECONDS = 0.2
 OFTEN, OFTEN_SECONDS = 3, 300.0  # more exits than this within that time are told loudly
@@ -81,7 +82,8 @@ class Process:
 def processes_of(config: Config) -> list[Process]:
     """What a deployment on one machine consists of."""
     place = ["-w", str(config.workspace), "--state", str(config.state_folder)]
-    return [Process(command, [sys.executable, "-m", "engine.cli", *place, command]) for command in COMMANDS]
+    workers = [("worker", *group) for group in queue_groups(config)]  # one each, so that a slow relay stops no other
+    return [Process(" ".join(words), [sys.executable, "-m", "engine.cli", *place, *words]) for words in [*workers, *COMMANDS]]
 
 
 def supervise(processes: Sequence[Process]) -> None:

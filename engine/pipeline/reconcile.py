@@ -50,7 +50,9 @@ def reconcile(system: System, evidence: Sequence[Evidence] | None = None) -> Rec
         unknown, restored = ledger_touches.unknown_touches(connection), restores.last(connection)
     if not unknown:
         return Reconciled()
-    sources = open_evidence(system.config.relay_log, system.config.journal) if evidence is None else evidence
+    sources = (
+        open_evidence(system.config.relay_log, system.config.journal, relays=1 + len(system.config.other_relays)) if evidence is None else evidence
+    )
     relayed = [touch.message_id for touch in unknown if _is_relayed(touch)]
     now, seen = system.clock.now(), [each.look(relayed) for each in sources] if relayed else []
     until = restored.noticed_at if restored is not None else 0

@@ -29,6 +29,7 @@ from engine.pipeline.told import tell
 from engine.pipeline.worker import Worker
 from engine.records.record import Record
 from engine.touches.delivery import DeliveryReason
+from engine.touches.queue import relay_of
 from engine.touches.touch import State, Touch, last_day
 
 log = logging.getLogger("banso.dispatch")
@@ -74,7 +75,8 @@ def send_wave(worker: Worker, wave: Sequence[Touch]) -> Iterator[tuple[str, str]
 
 def _offer(worker: Worker, verdicts: Sequence[Verdict]) -> list[Offered]:
     """Each letter as far as its receiver allows without sending, all at the same time."""
-    lines = [worker.transport(verdict.touch.channel, index) for index, verdict in enumerate(verdicts)]
+    workspace = worker.system.workspace
+    lines = [worker.transport(each.touch.channel, index, relay_of(workspace, each.touch.rule)) for index, each in enumerate(verdicts)]
     letters = [verdict.letter for verdict in verdicts if verdict.letter is not None]
     replies = worker.hands.map(lambda line, letter: line.offer(letter), lines, letters)
     return [Offered(verdict.touch, *each) for verdict, *each in zip(verdicts, letters, lines, replies, strict=True)]
@@ -230,7 +232,7 @@ def _end_once(worker: Worker, ends: Sequence[End]) -> list[tuple[str, str]]:
             if touch.id in changed and ended in TOLD:
                 records.append(outcome_record(touch, ended, now))
         ledger_records.append_tail(connection, records, now)
-        note(connection, [(each.touch, each.reply) for each in ends if each.reply is not None], now)
+        note(connection, worker.system.workspace, [(each.touch, each.reply) for each in ends if each.reply is not None], now)
         for address, text in _bounced(ends):
             holds.suppress(connection, address, "bounced", text, now)
     return states

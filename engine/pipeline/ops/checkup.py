@@ -13,6 +13,7 @@ from engine.ledger import records as ledger_records
 from engine.ledger.open import SAFE_SQLITE, reachable, sqlite_version
 from engine.ledger.overview import Book
 from engine.pipeline.ops.view import Status, lateness, status
+from engine.pipeline.queues import unknown_relays
 from engine.pipeline.restored import must_hold
 from engine.pipeline.room import room_of
 from engine.pipeline.system import System
@@ -134,6 +135,12 @@ def _evidence(system: System) -> Check:
     return Check("evidence", "ok", [detail("evidence", len(sources), max(behind, 0) // MINUTE)])
 
 
+def _relays(system: System) -> Check:
+    """A relay that a sender names and nobody configured: its mails wait."""
+    unknown = unknown_relays(system)
+    return Check("relays", "bad" if unknown else "ok", [detail("unknown_relay", sender, relay) for sender, relay in unknown.items()][:SHOWN])
+
+
 def _late(system: System) -> Check:
     found = lateness(system)
     return Check("late", "bad" if found.is_late else "ok", [detail("minutes", int(found.seconds) // 60)] if found.seconds else [])
@@ -184,5 +191,5 @@ def _kinds(names: Sequence[str]) -> list[tuple[str, int]]:
     return [(kind, names.count(kind)) for kind in KINDS if kind in names]
 
 
-LEDGER_CHECKS: tuple[Callable[[System], Check], ...] = (_disk, _restored, _books, _rows, _lake, _evidence, _late)
+LEDGER_CHECKS: tuple[Callable[[System], Check], ...] = (_disk, _restored, _books, _rows, _lake, _evidence, _relays, _late)
 STATUS_CHECKS: tuple[Callable[[System, Status], Check], ...] = (_nights, _unknown, _breakers, _workers)
