@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from engine.clock import Clock, SystemClock
 
@@ -13,12 +13,15 @@ PREFIX = "BANSO_"
 
 BROKERS = ("redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp", "sqs", "filesystem")  # what Celery can reach, and a slip of the pen is not
 SMTP = r"^smtps?://([^@/\s]*@)?[A-Za-z0-9.\-\[\]:]*[A-Za-z0-9\]]/?$"
+RELAY = rf"(?!main=)[a-z][a-z0-9-]{{0,29}}={SMTP.strip('^$')}"
 
 DOMAIN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 
 
 class Config(BaseModel):
     """Every setting is `BANSO_` plus its name in capitals, empty as good as not set; docs/settings.md lists them."""
+
+    model_config = ConfigDict(regex_engine="python-re")  # one pattern looks ahead
 
     workspace: Path = Field(default=Path(), description="Folder that holds rules/ and templates/.")
     state: Path | None = Field(default=None, description="Folder for lake, ledger and broker; default: .banso in the workspace.")
@@ -30,6 +33,9 @@ class Config(BaseModel):
         default=None,
         pattern=SMTP,
         description="smtp://[user:password@]host:port of the relay.",
+    )
+    relays: str = Field(
+        default="", pattern=rf"^({RELAY}([ ,]+{RELAY})*)?$", description="Further relays that senders name: NAME=smtp://…, with commas between."
     )
     delivery: Literal["dry-run", "allow-list", "production"] = Field(
         default="dry-run", description="Whom mails really go to: nobody (they are written to files), those in `allow`, or everybody."
@@ -60,6 +66,7 @@ class Config(BaseModel):
     mails_per_minute_domain: int | None = Field(default=None, ge=1, description="Limit of letters a minute to one domain, over all workers.")
     relay_log: Path | None = Field(default=None, description="Postfix log of the relay: evidence of letters of which nobody can tell.")
     journal: Path | None = Field(default=None, description="Maildir that gets a copy of every letter: evidence like the relay's log.")
+    disk_min_mb: int = Field(default=200, ge=0, description="Megabytes that must be free in the state folder for anything new to begin.")
     late_seconds: int = Field(default=900, ge=1, description="How long a touch may be due before /health is red and `banso doctor` says so.")
     log: Literal["text", "json"] = Field(default="text", description="Form of the log's lines.")
     celery_events: bool = Field(default=False, description="Send Celery's events, for Flower; needs Redis or RabbitMQ.")
@@ -76,6 +83,11 @@ class Config(BaseModel):
     @property
     def state_folder(self) -> Path:
         return self.state if self.state is not None else self.workspace / ".banso"
+
+    @property
+    def other_relays(self) -> dict[str, str]:
+        """Name → URL of the relays beside the main one, which is `smtp_url`."""
+        return {name: url for name, _, url in (each.partition("=") for each in self.relays.replace(",", " ").split())}
 
     @property
     def ledger(self) -> str:

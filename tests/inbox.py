@@ -5,12 +5,12 @@ import email
 import email.policy
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from functools import cached_property
-from threading import Lock
+from threading import Event, Lock
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -54,6 +54,8 @@ class Inbox:
     at_dot: dict[str, list[str]] = field(default_factory=dict)
     delay_seconds: float = 0.0
     asked: list[str] = field(default_factory=list)  # every address of a RCPT TO, in order
+    gate: Event | None = None  # no content is answered before it is set
+    when_taken: Callable[[], None] | None = None  # happens once, after a mail was taken and before that is said
     _lock: Lock = field(default_factory=Lock)
 
     @property
@@ -92,6 +94,11 @@ class Inbox:
         if reply == CUT or reply.startswith("250"):
             with self._lock:
                 self.mails.append(Mail(str(envelope.mail_from), tuple(envelope.rcpt_tos), bytes(envelope.content or b"")))
+                happens, self.when_taken = self.when_taken, None
+            if happens is not None:
+                await asyncio.to_thread(happens)
+        while self.gate is not None and not self.gate.is_set():  # noqa: ASYNC110 - it is set by another thread
+            await asyncio.sleep(0.01)
         if self.delay_seconds:
             await asyncio.sleep(self.delay_seconds)
         if reply == CUT:

@@ -37,7 +37,7 @@ def make_app(system: System) -> FastAPI:
 
     @app.get("/health")
     def health() -> JSONResponse:
-        """Whether the deployment does its work: it is ready, and no touch is due for longer than BANSO_LATE_SECONDS."""
+        """Whether the deployment does its work: it is ready, nothing is held after a restore, and no touch is due for longer than BANSO_LATE_SECONDS."""
         return _answer(lambda: _health(system))
 
     @app.get("/metrics")
@@ -74,8 +74,8 @@ def _readiness(system: System) -> Body:
 
 def _health(system: System) -> JSONResponse:
     ready, found = _readiness(system), lateness(system)
-    body = {**ready, "status": "late" if found.is_late else "ok", "oldest_due_seconds": round(found.seconds)}
-    return JSONResponse(body, UNAVAILABLE if found.is_late else 200)
+    word = "held" if found.is_held else "late" if found.is_late else "ok"
+    return JSONResponse({**ready, "status": word, "oldest_due_seconds": round(found.seconds)}, 200 if word == "ok" else UNAVAILABLE)
 
 
 def _numbers(found: Status) -> Body:
@@ -87,6 +87,8 @@ def _numbers(found: Status) -> Body:
         "oldest_due": found.oldest_due,
         "unknown_since": found.unknown_since,
         "unfinished": len(found.unfinished),
+        "restored": found.restored is not None,
+        "disk_low": found.room.is_low,
         "workers": sum(each.condition == "alive" for each in found.workers),
         "lost": sum(each.condition != "alive" for each in found.workers),
         "breakers": len(found.breakers),

@@ -5,7 +5,6 @@ from typing import Any
 
 from celery import Celery
 
-from engine.channels import DISPATCHED
 from engine.config import Config
 from engine.pipeline.sweep import ring_again
 
@@ -45,11 +44,6 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def queues() -> tuple[str, ...]:
-    """One queue for each channel that workers deliver, so that a slow relay delays only its own."""
-    return DISPATCHED
-
-
 def make_app(config: Config) -> Celery:
     """The application for a deployment."""
     app = Celery("banso")
@@ -59,6 +53,6 @@ def make_app(config: Config) -> Celery:
     return app
 
 
-def ring(app: Celery, config: Config, channel: str, ids: list[str]) -> None:
-    """Ask a worker of the channel to look at these touches, soon: the sweep rings again, so an old message only costs a look."""
-    app.send_task("dispatch", args=[ids], queue=channel, expires=ring_again(config))
+def ring(app: Celery, config: Config, queue: str, ids: list[str]) -> None:
+    """Ask a worker of the queue to look at these touches, soon: the sweep rings again, so an old message only costs a look."""
+    app.send_task("dispatch", args=[ids], queue=queue, expires=ring_again(config))

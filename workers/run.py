@@ -82,7 +82,7 @@ def _sweep_on(system: System, app: Celery, *, rounds: Rounds, stop: Event, until
 def sweep_once(system: System, app: Celery) -> bool:
     """One sweep; a broker or a ledger that is away only delays. Returns whether anything was moved."""
     try:
-        found = sweep(system, lambda channel, ids: ring(app, system.config, channel, ids))
+        found = sweep(system, lambda queue, ids: ring(app, system.config, queue, ids))
     except (OperationalError, OSError) as problem:
         log.warning("broker away, sweeping goes on: %s", problem)
         return True

@@ -1,4 +1,4 @@
-"""`banso up`: one process each for worker, scheduler and web, in one group; one that leaves is started again, ever later.
+"""`banso up`: one process each for the workers of each queue, scheduler and web, in one group; one that leaves is started again, ever later.
 
 One that falls silent or is stuck is ended first, by the word of the watch.
 """
@@ -14,11 +14,12 @@ from types import FrameType
 
 from engine.clock import monotonic_seconds
 from engine.config import Config
+from engine.pipeline.queues import queue_groups
 from engine.pipeline.system import System
 from workers.watch import Watch
 
 log = logging.getLogger("banso.supervisor")
-COMMANDS = ("worker", "scheduler", "serve")
+COMMANDS = (("scheduler",), ("serve",))  # beside the workers
 WATCHED = frozenset({"worker", "scheduler"})  # those that give signs of life
 STOP_SECONDS = 25.0  # for all of them together; less than the 30 that platforms give before they kill
 LOOK_SECONDS = 0.2
@@ -99,7 +100,9 @@ class Process:
 def processes_of(config: Config) -> list[Process]:
     """What a deployment on one machine consists of."""
     place = ["-w", str(config.workspace), "--state", str(config.state_folder)]
-    return [Process(command, [sys.executable, "-m", "engine.cli", *place, command], watched=command in WATCHED) for command in COMMANDS]
+    workers = [("worker", *group) for group in queue_groups(config)]  # one each, so that a slow relay stops no other
+    wanted = [*workers, *COMMANDS]
+    return [Process(" ".join(words), [sys.executable, "-m", "engine.cli", *place, *words], watched=words[0] in WATCHED) for words in wanted]
 
 
 def run_group(system: System) -> None:

@@ -104,7 +104,8 @@ def instant_asked(at: str | None, system: "System") -> int:
 def _setting_fault(name: str, given: object) -> Fault:
     """Of a URL only what stands behind a password is shown."""
     variable = f"BANSO_{name.upper()}"
-    return Fault("E651", Place(variable), {"name": variable, "value": str(given).rpartition("@")[2] if name.endswith("_url") else given})
+    secret = name.endswith("_url") or name == "relays"
+    return Fault("E651", Place(variable), {"name": variable, "value": str(given).rpartition("@")[2] if secret else given})
 
 
 def parse_instant(text: str, workspace: "Workspace", option: str = "--at") -> int:

@@ -19,7 +19,7 @@ KINDS = ("opted_out", "bounced")
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Queues, pauses and sources.")
-    for command in (watch.status, watch.queue, watch.failures, retry, pause, resume, settle, watch.sources):
+    for command in (watch.status, watch.queue, watch.failures, retry, pause, resume, settle, restored, release, watch.sources):
         group.command()(command)
     app.add_typer(group, name="ops")
     app.command()(suppress)
@@ -77,6 +77,25 @@ def settle(
         if state is None:
             raise refuse("E644", touch, name=touch)
         out.print(say(door.language(system), f"settled.{state}", touch=touch))
+
+
+Why = Annotated[str, typer.Option(help="Why, for everybody who wonders.")]
+
+
+def restored(context: typer.Context, reason: Why = ..., by: By = "ops", at: At = None) -> None:  # type: ignore[assignment]  # typer's way to say required
+    """Say that the ledger was restored from a backup and the state folder with it: nothing goes out until it is released."""
+    door: Door = context.obj
+    with door.system(at) as system:
+        found = work.declare(system, by, reason)
+        values = {"since": shown(found.noticed_at, system.workspace, WITH_YEAR), "number": found.doubted}
+        out.print(say(door.language(system), "ops.restored", **values), soft_wrap=True)
+
+
+def release(context: typer.Context, reason: Why = ..., by: By = "ops", at: At = None) -> None:  # type: ignore[assignment]  # the same
+    """Let sending go on after a restore; what is still unknown stays so."""
+    door: Door = context.obj
+    with door.system(at) as system:
+        out.print(say(door.language(system), "ops.released", number=work.release(system, by, reason)), soft_wrap=True)
 
 
 def retry(

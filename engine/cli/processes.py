@@ -13,7 +13,9 @@ from engine.messages import Language, say
 from engine.pipeline.nightly import Night
 from engine.pipeline.nightly import nightly as run_nightly
 from engine.pipeline.postal import deployment_of, mail_transport
+from engine.pipeline.queues import queue_names
 from engine.pipeline.system import System
+from engine.touches.queue import MAIN
 from engine.workspace.model import Workspace
 
 
@@ -71,24 +73,25 @@ def worker(
     at: At = None,
 ) -> None:
     """Send what is due: a Celery worker with a sweeper beside it."""
-    from workers.app import queues as all_queues
     from workers.run import run_worker
 
-    unknown = sorted(set(queues or []) - set(all_queues()))
-    if unknown:
-        raise typer.BadParameter(f"{', '.join(unknown)}: {' | '.join(all_queues())}", param_hint="QUEUES")
     door: Door = context.obj
+    served = queues or list(queue_names(door.config))
+    unknown = sorted(set(served) - set(queue_names(door.config)))
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}: {' | '.join(queue_names(door.config))}", param_hint="QUEUES")
     logs.set_up(door.config.log)
     with door.system(at) as system:
         door.must_have_come(system.clock.now(), rehearse=rehearse)
-        if not queues or "mail" in queues:
+        if any(queue.partition(".")[0] == "mail" for queue in served):
             _look_at_mail(system, door.language(system))
-        run_worker(system, queues or list(all_queues()), until_idle=until_idle)
+        run_worker(system, served, until_idle=until_idle)
 
 
 def _look_at_mail(system: System, language: Language) -> None:
     """What is wrong with the settings is told now, not at nine; and nobody shall wonder where the mails are."""
-    mail_transport(system).close()
+    for relay in (MAIN, *system.config.other_relays):
+        mail_transport(system, relay).close()
     deployment_of(system.config)
     log.warning(say(language, f"mailmode.{system.config.delivery}", outbox=system.config.state_folder / "outbox"))  # words of ours, so not struck out
 

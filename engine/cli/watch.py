@@ -13,6 +13,7 @@ from engine.cli.door import FAULTS, LEVELS, AsJson, At, Door, out, parse_instant
 from engine.decision.standing import Pause
 from engine.detail import parts_of
 from engine.ledger.overview import Waiting, Wanted
+from engine.ledger.restores import Restore
 from engine.messages import Language, say, say_detail
 from engine.pipeline import ops as work
 from engine.pipeline.ops import Check, Status
@@ -66,6 +67,9 @@ def status(context: typer.Context, at: At = None, as_json: AsJson = False) -> No
 
 def _print_status(found: Status, system: System, language: Language) -> None:
     workspace, now = system.workspace, system.clock.now()
+    _print_restored(found.restored, workspace, language)
+    if found.room.is_low:
+        out.print(say(language, "status.disk", free=found.room.free_mb, limit=found.room.least_mb), style="red", soft_wrap=True)
     _print_touches(found, workspace, language)
     _print_processes(found, workspace, language)
     sources = table_of(language, "status.sources", ("source", "loaded", "covers", "fresh", "quarantine"))
@@ -78,6 +82,12 @@ def _print_status(found: Status, system: System, language: Language) -> None:
         out.print(_breaker_in_words(each, workspace, language, now), style="yellow", markup=False, soft_wrap=True)
     for pause in found.pauses:
         out.print(_pause_in_words(pause, workspace, language), style="yellow", markup=False)
+
+
+def _print_restored(restored: Restore | None, workspace: Workspace, language: Language) -> None:
+    if restored is not None:
+        values = {"since": shown(restored.noticed_at, workspace, WITH_YEAR), "number": restored.doubted}
+        out.print(say(language, "ops.restored", **values), style="red", soft_wrap=True)
 
 
 def _print_touches(found: Status, workspace: Workspace, language: Language) -> None:
@@ -136,6 +146,7 @@ def queue(context: typer.Context, at: At = None, as_json: AsJson = False) -> Non
 
 def _print_queue(found: Queue, system: System, language: Language) -> None:
     workspace = system.workspace
+    _print_restored(found.restored, workspace, language)
     table = table_of(language, "status.waiting", ("channel", "rule", "state", "why", "number", "due_now", "oldest", "deadline"))
     for each in found.waiting:
         times = (shown(each.oldest_due, workspace, WITH_YEAR), shown(each.first_deadline, workspace, WITH_YEAR))

@@ -18,6 +18,7 @@ __all__ = [
     "Connection",
     "Ledger",
     "StoreError",
+    "is_full",
     "open_ledger",
     "problem_of",
     "reachable",
@@ -37,6 +38,7 @@ LINE = {  # so that a line that was cut without a word, or a server that froze, 
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
 }
+DISK_FULL = "53100"  # PostgreSQL's code
 SAFE_SQLITE = (3, 51, 3)  # below, a checkpoint racing a WAL reset can corrupt the file
 
 
@@ -116,6 +118,12 @@ def open_ledger(url: str) -> Ledger:
 def problem_of(error: Exception) -> str:
     """What the store said, in one line."""
     return str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+
+
+def is_full(error: Exception) -> bool:
+    """Whether the store's disk is full: it answers, and takes nothing more until somebody makes room."""
+    said = getattr(error, "orig", None)
+    return getattr(said, "sqlstate", None) == DISK_FULL or "database or disk is full" in str(said)
 
 
 def _sqlite(url: str) -> Engine:

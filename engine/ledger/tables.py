@@ -23,7 +23,8 @@ metadata = MetaData(naming_convention=CONVENTION)
 Instant = BigInteger
 Serial = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
 
-# Values that must outlive a transaction: `fixed` is the latest instant a run was decided at (see ledger.instants).
+# Values that must outlive a transaction: `fixed` is the latest instant a run was decided at (see ledger.instants), `count` is what
+# counterfoils are numbered by (see ledger.restores).
 marks = Table("marks", metadata, Column("name", String(40), primary_key=True), Column("value", BigInteger, nullable=False))
 
 leases = Table(
@@ -276,6 +277,20 @@ rates = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("full_until", Instant, nullable=False),
+)
+
+# Times that this ledger was found to be restored from a backup, or said to be: until one is released nothing is sent.
+restores = Table(
+    "restores",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),  # what the ledger counts on from
+    Column("noticed_at", Instant, nullable=False),
+    Column("by", String(63), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("doubted", BigInteger, nullable=False),  # touches that became unknown
+    Column("released_at", Instant),
+    Column("released_by", String(63)),
+    Column("released_because", Text),
 )
 
 workers = Table(

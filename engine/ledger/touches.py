@@ -11,6 +11,7 @@ from engine.decision.gates import EXPIRED
 from engine.ledger.instants import insert, insert_new
 from engine.ledger.tables import decisions, messages, slots, touches
 from engine.touches.delivery import DeliveryReason
+from engine.touches.queue import Queue
 from engine.touches.touch import COUNTED, ENDED, LIVE, State, Touch
 
 COLUMNS = tuple(Touch.__dataclass_fields__)
@@ -63,13 +64,13 @@ def _looked_at() -> ColumnElement[bool]:
     return touches.c.slot.not_in(under_way)
 
 
-def due_ids(connection: Connection, now: int, rung_before: int, limit: int, channels: Sequence[str]) -> list[tuple[str, str]]:
-    """(id, channel) of pending touches of these channels that are due and were not rung for lately; none that somebody else is at."""
-    waiting = and_(touches.c.state == State.PENDING, touches.c.due_at <= now, touches.c.channel.in_(channels), _looked_at())
+def due_ids(connection: Connection, now: int, rung_before: int, limit: int, queue: Queue) -> list[str]:
+    """Pending touches of a queue that are due and were not rung for lately; none that somebody else is at."""
+    waiting = and_(touches.c.state == State.PENDING, touches.c.due_at <= now, touches.c.channel == queue.channel, _looked_at())
     quiet = or_(touches.c.rung_at.is_(None), touches.c.rung_at < rung_before)
-    wanted = select(touches.c.id, touches.c.channel).where(waiting, quiet).order_by(touches.c.due_at, touches.c.id).limit(limit)
-    wanted = wanted.with_for_update(skip_locked=True)
-    return [(row.id, row.channel) for row in connection.execute(wanted)]
+    mine = touches.c.rule.in_(queue.only) if queue.only is not None else touches.c.rule.not_in(queue.but)
+    wanted = select(touches.c.id).where(waiting, quiet, mine).order_by(touches.c.due_at, touches.c.id).limit(limit)
+    return list(connection.scalars(wanted.with_for_update(skip_locked=True)))
 
 
 def mark_rung(connection: Connection, ids: Sequence[str], now: int) -> None:

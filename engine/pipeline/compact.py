@@ -14,6 +14,7 @@ from engine.ledger import records as ledger_records
 from engine.pipeline.derived import derived_hash
 from engine.pipeline.holding import Held, hold_lease
 from engine.pipeline.load import Progress
+from engine.pipeline.room import must_have_room
 from engine.pipeline.system import System
 from engine.records.derive import derive_again
 from engine.records.lake import DELTAS_MAX, Part, attach, tail_table, write_parts
@@ -35,6 +36,7 @@ class Compacted:
 def compact(system: System, progress: Progress) -> Compacted:
     """Move the tail, merge buckets with too many deltas, derive again where declarations changed, delete what nobody reads."""
     workspace = system.workspace
+    must_have_room(system)
     with hold_lease(system, "lake") as held:
         progress("tail", 0, 3)
         moved = _move_tail(system, workspace, held)

@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from engine.ledger import restores
 from engine.ledger import touches as ledger_touches
+from engine.pipeline.room import room_of
 from engine.pipeline.wave import send_wave
 from engine.pipeline.worker import TASK_SECONDS, Worker, heartbeat
 from engine.touches.rate import WAVE
@@ -30,8 +32,12 @@ def dispatch(worker: Worker, ids: Sequence[str], told_to_stop: Callable[[], bool
 
 
 def _claim(worker: Worker, ids: Sequence[str]) -> list[Touch]:
-    now = worker.system.clock.now()
+    if room_of(worker.system.config).is_low:
+        return []
+    now, newest = worker.system.clock.now(), worker.system.counterfoils.newest()
     with worker.system.ledger.write() as connection:
+        if restores.must_hold(connection, newest):
+            return []
         wave = ledger_touches.claim(connection, ids, worker.name, now, now + worker.lease, WAVE)
     worker.in_hand.update(touch.id for touch in wave)
     return wave

@@ -20,6 +20,7 @@ from engine.ledger.open import Connection
 from engine.ledger.records import LoadRow
 from engine.pipeline.derived import derived_hash
 from engine.pipeline.holding import Held, hold_lease
+from engine.pipeline.room import must_have_room
 from engine.pipeline.system import System
 from engine.records.database import stage_database
 from engine.records.intake import SourceRequest, Staged
@@ -65,6 +66,7 @@ def load(system: System, sources: list[str], origin: Origin, progress: Progress)
     for name in names:
         if name not in workspace.queries:
             raise refuse("E609", f"rules/sources/{name}.sql", name=name, known=tuple(workspace.queries))
+    must_have_room(system)
     with hold_lease(system, "lake") as held:
         done = []
         for index, name in enumerate(names):

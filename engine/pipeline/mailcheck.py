@@ -11,6 +11,7 @@ from engine.channels.mail.rendering import compiled
 from engine.channels.words import Word
 from engine.pipeline.ops.checkup import SAFE_PYTHON
 from engine.pipeline.postal import delivery_of, deployment_of
+from engine.pipeline.queues import unknown_relays
 from engine.pipeline.system import System
 from engine.rulebook.actions import SendMail
 from engine.workspace.legal import ITEMS, SHOWN, missing_items
@@ -42,7 +43,7 @@ def check_mail(system: System, names: Names, python: tuple[int, int, int], *, re
         _delivery(system),
         *_click(deployment),
         *_senders(workspace, deployment),
-        _relay(system, relay=relay),
+        *_relays(system, relay=relay),
         *(look for domain in sorted(domains) for look in _records(domain, deployment, names)),
         *_key_record(deployment, names),
         _reverse(system, names),
@@ -111,8 +112,15 @@ def _related(one: str, other: str) -> bool:
     return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")
 
 
-def _relay(system: System, *, relay: bool) -> Look:
-    url = system.config.smtp_url
+def _relays(system: System, *, relay: bool) -> Iterator[Look]:
+    """The main one, the others, and those that senders name in vain."""
+    for url in (system.config.smtp_url, *system.config.other_relays.values()):
+        yield _relay(url, relay=relay)
+    for sender, name in unknown_relays(system).items():
+        yield Look("relay", sender, "bad", "unknown_relay", {"relay": name})
+
+
+def _relay(url: str | None, *, relay: bool) -> Look:
     if url is None:
         return Look("relay", "BANSO_SMTP_URL", "warn", "no_relay")
     if not relay:

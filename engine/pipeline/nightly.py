@@ -24,6 +24,8 @@ from engine.pipeline.evaluate import fold_accounts, stale_at
 from engine.pipeline.grants import grant
 from engine.pipeline.load import Progress
 from engine.pipeline.matched import Asked, Matched, ask
+from engine.pipeline.restored import count_on, is_held
+from engine.pipeline.room import must_have_room
 from engine.pipeline.standings import read_stock, standings_of
 from engine.pipeline.system import System
 from engine.touches.plan import Occasion, plan_touch
@@ -53,8 +55,13 @@ class Night:
 
 
 def nightly(system: System, instant: int, progress: Progress) -> Night:
-    """Decide for every account as of `instant`. The slot is the local date; a second run of it adds nothing."""
+    """Decide for every account as of `instant`. The slot is the local date; a second run of it adds nothing.
+
+    Raises BansoError E624 where the disk is nearly full.
+    """
     workspace = system.workspace
+    must_have_room(system)
+    is_held(system)  # what went out after a backup is put in again before anything is decided
     _compact_first(system)
     slot = _open(system, workspace, instant)
     if slot.finished_at is not None:
@@ -78,6 +85,7 @@ def nightly(system: System, instant: int, progress: Progress) -> Night:
         outcomes = {rule: dict(found) for rule, found in counts.items()}
         summary = {"accounts": counted.accounts, "matched": counted.matched, "won": won, "outcomes": outcomes, "braked": braked}
         ledger_decisions.finish_slot(connection, slot, system.clock.now(), summary)
+    count_on(system)
     return _night(slot, summary, already_done=False, touches=tuple(made))
 
 

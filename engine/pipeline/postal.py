@@ -9,17 +9,18 @@ from engine.channels.mail.screen import Delivery, allowed_of, open_transport
 from engine.config import Config
 from engine.errors import refuse
 from engine.pipeline.system import System
+from engine.touches.queue import MAIN
 
 SECRET_BYTES_MIN = 32
 
 
-def delivery_of(config: Config) -> Delivery:
-    return Delivery(config.delivery, config.smtp_url, allowed_of(config.allow))
+def delivery_of(config: Config, relay: str = MAIN) -> Delivery:
+    return Delivery(config.delivery, config.smtp_url if relay == MAIN else config.other_relays.get(relay), allowed_of(config.allow))
 
 
-def mail_transport(system: System) -> Transport:
+def mail_transport(system: System, relay: str = MAIN) -> Transport:
     """A connection of its own to the relay, with the screen before it. Raises BansoError where settings contradict each other."""
-    return open_transport(delivery_of(system.config), system.config.state_folder / "outbox", system.workspace.settings.workspace.language)
+    return open_transport(delivery_of(system.config, relay), system.config.state_folder / "outbox", system.workspace.settings.workspace.language)
 
 
 def deployment_of(config: Config) -> Deployment:

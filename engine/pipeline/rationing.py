@@ -8,14 +8,17 @@ from engine.channels.letter import TOO_LATE, Reply
 from engine.config import Config
 from engine.decision.draws import BUCKETS, bucket
 from engine.decision.gates import EXPIRED
+from engine.detail import detail
 from engine.ledger import relays
 from engine.ledger.open import Connection
-from engine.pipeline.recheck import Verdict
+from engine.pipeline.recheck import BACKOFF, Verdict
 from engine.pipeline.worker import Worker
 from engine.touches.breaker import Breaker, trouble_of
 from engine.touches.delivery import DeliveryReason
+from engine.touches.queue import MAIN, queue_name, relay_of
 from engine.touches.rate import admit
 from engine.touches.touch import State, Touch
+from engine.workspace.model import Workspace
 
 SPREAD = 30 * SECOND  # those that wait for the same receiver do not all come back in the same instant
 
@@ -24,22 +27,23 @@ def ration(worker: Worker, verdicts: Sequence[Verdict]) -> list[Verdict]:
     """The verdicts, with those put off whose relay or domain is left alone, or whose limit a minute is reached."""
     if not any(_is_relayed(verdict) for verdict in verdicts):
         return list(verdicts)
-    now = worker.system.clock.now()
+    now, workspace = worker.system.clock.now(), worker.system.workspace
+    verdicts = [_unless_without_relay(verdict, worker.system.config, workspace, now) for verdict in verdicts]
     with worker.system.ledger.read() as connection:
-        known = relays.breakers_of(connection, [name for verdict in verdicts if _is_relayed(verdict) for name in names_of(verdict.touch)])
-    asked = [_unless_left_alone(verdict, known, now) for verdict in verdicts]
+        known = relays.breakers_of(connection, [name for each in verdicts if _is_relayed(each) for name in names_of(workspace, each.touch)])
+    asked = [_unless_left_alone(verdict, workspace, known, now) for verdict in verdicts]
     if worker.system.config.mails_per_minute is None and worker.system.config.mails_per_minute_domain is None:
         return asked
     with worker.system.ledger.write() as connection:
-        return _admitted(connection, worker.system.config, asked, now)
+        return _admitted(connection, worker.system.config, workspace, asked, now)
 
 
-def names_of(touch: Touch) -> tuple[str, str]:
+def names_of(workspace: Workspace, touch: Touch) -> tuple[str, str]:
     """The relay and the domain of a letter, as breakers and limits know them."""
-    return f"relay:{touch.channel}", f"domain:{(touch.address or '').rpartition('@')[2].lower()}"
+    return f"relay:{queue_name(touch.channel, relay_of(workspace, touch.rule))}", f"domain:{(touch.address or '').rpartition('@')[2].lower()}"
 
 
-def note(connection: Connection, answers: Sequence[tuple[Touch, Reply]], now: int) -> None:
+def note(connection: Connection, workspace: Workspace, answers: Sequence[tuple[Touch, Reply]], now: int) -> None:
     """Remember what the replies of a wave say of relays and domains: a letter taken closes their breakers, else one failure counts for each.
 
     A letter that this process itself came too late for says nothing of anybody.
@@ -47,33 +51,43 @@ def note(connection: Connection, answers: Sequence[tuple[Touch, Reply]], now: in
     relayed = [(touch, reply) for touch, reply in answers if CHANNELS[touch.channel].delivery == "relayed" and reply != TOO_LATE]
     if not relayed:
         return
-    known = relays.breakers_of(connection, [name for touch, _ in relayed for name in names_of(touch)])
-    well = {name for touch, reply in relayed if reply.kind == "sent" for name in names_of(touch)}
+    known = relays.breakers_of(connection, [name for touch, _ in relayed for name in names_of(workspace, touch)])
+    well = {name for touch, reply in relayed if reply.kind == "sent" for name in names_of(workspace, touch)}
     relays.close_breakers(connection, well & known.keys())
     failed = {}
     for touch, reply in relayed:
         trouble = trouble_of(reply.kind, reply.text)
-        if trouble is not None and (name := names_of(touch)[trouble == "domain"]) not in well:
+        if trouble is not None and (name := names_of(workspace, touch)[trouble == "domain"]) not in well:
             failed[name] = reply.text
     for name in sorted(failed):
         relays.keep_breaker(connection, known.get(name, Breaker(name)).failed(now, failed[name]))
 
 
-def put_off(touch: Touch, reason: DeliveryReason, detail: str, due_at: int) -> Verdict:
+def put_off(touch: Touch, reason: DeliveryReason, found: str, due_at: int) -> Verdict:
     """Wait, or expire where that would be too late."""
     if due_at > touch.deadline:
-        return Verdict(touch, change={"state": State.EXPIRED, "reason": EXPIRED, "detail": detail})
-    return Verdict(touch, change={"state": State.PENDING, "reason": reason, "detail": detail, "due_at": due_at})
+        return Verdict(touch, change={"state": State.EXPIRED, "reason": EXPIRED, "detail": found})
+    return Verdict(touch, change={"state": State.PENDING, "reason": reason, "detail": found, "due_at": due_at})
 
 
 def _is_relayed(verdict: Verdict) -> bool:
     return verdict.letter is not None and CHANNELS[verdict.touch.channel].delivery == "relayed"
 
 
-def _unless_left_alone(verdict: Verdict, known: dict[str, Breaker], now: int) -> Verdict:
+def _unless_without_relay(verdict: Verdict, config: Config, workspace: Workspace, now: int) -> Verdict:
+    """A sender may name a relay that this deployment lacks: its mails wait until somebody configures it."""
+    if not _is_relayed(verdict) or config.delivery == "dry-run":
+        return verdict
+    relay = relay_of(workspace, verdict.touch.rule)
+    if relay in {MAIN, *config.other_relays}:
+        return verdict
+    return put_off(verdict.touch, DeliveryReason.NO_RELAY, detail("relay", relay), now + BACKOFF)
+
+
+def _unless_left_alone(verdict: Verdict, workspace: Workspace, known: dict[str, Breaker], now: int) -> Verdict:
     if not _is_relayed(verdict):
         return verdict
-    found = [known[name] for name in names_of(verdict.touch) if name in known and known[name].open_until > now]
+    found = [known[name] for name in names_of(workspace, verdict.touch) if name in known and known[name].open_until > now]
     if not found:
         return verdict
     longest = max(found, key=lambda each: each.open_until)
@@ -81,16 +95,17 @@ def _unless_left_alone(verdict: Verdict, known: dict[str, Breaker], now: int) ->
     return put_off(verdict.touch, DeliveryReason.LEFT_ALONE, longest.name, longest.open_until + spread)
 
 
-def _admitted(connection: Connection, config: Config, verdicts: Sequence[Verdict], now: int) -> list[Verdict]:
+def _admitted(connection: Connection, config: Config, workspace: Workspace, verdicts: Sequence[Verdict], now: int) -> list[Verdict]:
     """Take a place for each letter in the limits that are set; whoever finds none waits as long as it takes."""
     limits = {index: limit for index, limit in enumerate((config.mails_per_minute, config.mails_per_minute_domain)) if limit is not None}
-    full = relays.full_until(connection, [names_of(each.touch)[index] for each in verdicts if _is_relayed(each) for index in limits])
+    full = relays.full_until(connection, [names_of(workspace, each.touch)[index] for each in verdicts if _is_relayed(each) for index in limits])
     admitted = []
     for verdict in verdicts:
         if not _is_relayed(verdict):
             admitted.append(verdict)
             continue
-        asked = {names_of(verdict.touch)[index]: admit(full[names_of(verdict.touch)[index]], now, limit) for index, limit in limits.items()}
+        names = names_of(workspace, verdict.touch)
+        asked = {names[index]: admit(full[names[index]], now, limit) for index, limit in limits.items()}
         wait, name = max((wait, name) for name, (_, wait) in asked.items())
         if not wait:
             full.update({name: until for name, (until, _) in asked.items()})

@@ -13,7 +13,7 @@ from engine.channels import CHANNELS
 from engine.channels.mail.evidence import Evidence, Seen, open_evidence
 from engine.channels.mail.transport import FINAL_REPLY_SECONDS
 from engine.decision.gates import EXPIRED
-from engine.ledger import leases
+from engine.ledger import leases, restores
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.pipeline.system import System
@@ -47,13 +47,16 @@ class Settlement:
 def reconcile(system: System, evidence: Sequence[Evidence] | None = None) -> Reconciled:
     """Settle what can be settled now. Raises BansoError E638 if evidence that is configured cannot be read."""
     with system.ledger.read() as connection:
-        unknown = ledger_touches.unknown_touches(connection)
+        unknown, restored = ledger_touches.unknown_touches(connection), restores.last(connection)
     if not unknown:
         return Reconciled()
-    sources = open_evidence(system.config.relay_log, system.config.journal) if evidence is None else evidence
+    sources = (
+        open_evidence(system.config.relay_log, system.config.journal, relays=1 + len(system.config.other_relays)) if evidence is None else evidence
+    )
     relayed = [touch.message_id for touch in unknown if _is_relayed(touch)]
     now, seen = system.clock.now(), [each.look(relayed) for each in sources] if relayed else []
-    settled = [each for touch in unknown if (each := _verdict(system, touch, seen, now)) is not None]
+    until = restored.noticed_at if restored is not None else 0
+    settled = [each for touch in unknown if (each := _verdict(system, touch, seen, now, until)) is not None]
     counts = Counter(_stored(system, settled, now))
     absent = counts[DeliveryReason.EVIDENCE_ABSENT] + counts[DeliveryReason.NOT_LISTED]
     return Reconciled(counts[DeliveryReason.EVIDENCE_TAKEN], absent, counts[DeliveryReason.RESENT], len(unknown) - len(settled))
@@ -72,19 +75,25 @@ def _is_relayed(touch: Touch) -> bool:
     return CHANNELS[touch.channel].delivery == "relayed"
 
 
-def _verdict(system: System, touch: Touch, seen: Sequence[Seen], now: int) -> Settlement | None:
-    """What the evidence or the kind of mail makes of it; None if neither does."""
+def _verdict(system: System, touch: Touch, seen: Sequence[Seen], now: int, restored_until: int) -> Settlement | None:
+    """What the evidence or the kind of mail makes of it; None if neither does.
+
+    After a restore it may have gone out at any time until that was noticed, and it is never sent again for its kind alone.
+    """
     if not _is_relayed(touch):
         return _again(touch, DeliveryReason.NOT_LISTED, now)
     begun = touch.begun_at or touch.decided_at
     if any(touch.message_id in each.taken for each in seen):
         why = DeliveryReason.EVIDENCE_TAKEN
         return Settlement(touch, why, {"state": State.SENT, "sent_at": begun, "reason": why, "detail": None})
-    over = begun + max(system.config.lease_seconds, FINAL_REPLY_SECONDS) * SECOND + SKEW  # until then a frozen worker might still hand it over
+    restored = touch.reason == DeliveryReason.RESTORED
+    over = (
+        max(begun, restored_until if restored else 0) + max(system.config.lease_seconds, FINAL_REPLY_SECONDS) * SECOND + SKEW
+    )  # until then a frozen worker might still hand it over
     if seen and now > over and all(each.since <= begun - SKEW and each.until > over for each in seen):
         return _again(touch, DeliveryReason.EVIDENCE_ABSENT, now)
     rule = system.workspace.rules.get(touch.rule)
-    if now > begun + PATIENCE and rule is not None and rule.do.is_service:
+    if now > begun + PATIENCE and not restored and rule is not None and rule.do.is_service:
         return _again(touch, DeliveryReason.RESENT, now)
     return None
 

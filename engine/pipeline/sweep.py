@@ -5,20 +5,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.calendar import SECOND
-from engine.channels import DISPATCHED
 from engine.config import Config
 from engine.errors import BansoError
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
+from engine.pipeline.queues import queues_of
 from engine.pipeline.realtime import judge_dues
 from engine.pipeline.reconcile import reconcile_in_turn
+from engine.pipeline.restored import count_on, is_held
+from engine.pipeline.room import room_of
 from engine.pipeline.system import System
 from engine.pipeline.wave import outcome_record
 from engine.touches.touch import State
 
 log = logging.getLogger("banso.sweep")
 CHUNK = 50  # ids in one message: a message costs far more than an id
-RING_MAX = 2_000  # ids rung for in one sweep: several times what the worker beside it sends until the next
+RING_MAX = 2_000  # ids of one queue rung for in one sweep: several times what the worker beside it sends until the next
 RING_AGAIN = 2  # sweeps after which what is still due is rung for again: a lost message costs so long, a needless one only a look
 
 Ring = Callable[[str, list[str]], None]
@@ -49,19 +51,26 @@ def _reconcile(system: System) -> None:
 
 
 def sweep(system: System, ring: Ring) -> Swept:
-    """Free what dead workers held, expire what is too late, and ring for what is due. `ring` is best effort."""
+    """Free what dead workers held, expire what is too late, and ring for what is due; `ring` is best effort.
+
+    While sending is held after a restore, or the disk is nearly full, nothing is rung for.
+    """
+    held, low = is_held(system), room_of(system.config).is_low
+    count_on(system)
     now = system.clock.now()
     judged = judge_dues(system)
     _reconcile(system)
+    queues = queues_of(system)
     with system.ledger.write() as connection:
         freed = ledger_touches.release_expired(connection, now)
         if freed.unknown:
             ledger_records.append_tail(connection, [outcome_record(touch, State.UNKNOWN, now) for touch in freed.unknown], now)
         expired = ledger_touches.expire_overdue(connection, now)
-        due = ledger_touches.due_ids(connection, now, now - ring_again(system.config) * SECOND, RING_MAX, DISPATCHED)
-        ledger_touches.mark_rung(connection, [touch for touch, _ in due], now)
-    for channel in sorted({channel for _, channel in due}):
-        ids = [touch for touch, of in due if of == channel]
+        before = now - ring_again(system.config) * SECOND
+        due = {} if held or low else {queue.name: ledger_touches.due_ids(connection, now, before, RING_MAX, queue) for queue in queues}
+        rung = [touch for ids in due.values() for touch in ids]
+        ledger_touches.mark_rung(connection, rung, now)
+    for queue, ids in due.items():
         for start in range(0, len(ids), CHUNK):
-            ring(channel, ids[start : start + CHUNK])
-    return Swept(len(due), freed.released, len(freed.unknown), expired, judged)
+            ring(queue, ids[start : start + CHUNK])
+    return Swept(len(rung), freed.released, len(freed.unknown), expired, judged)

@@ -15,6 +15,7 @@ from engine.config import Config
 from engine.errors import BansoError, Fault
 from engine.ledger import instants
 from engine.ledger import records as ledger_records
+from engine.ledger.counterfoils import Counterfoils
 from engine.ledger.decisions import rule_set_texts
 from engine.ledger.open import Ledger, open_ledger
 from engine.pipeline.derived import derived_hash
@@ -47,6 +48,10 @@ class System:
     @cached_property
     def ledger(self) -> Ledger:
         return open_ledger(self.config.ledger)
+
+    @cached_property
+    def counterfoils(self) -> Counterfoils:
+        return Counterfoils(self.config.state_folder / "counterfoils")
 
     @property
     def lake(self) -> Path:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain, repeat
 from typing import Any, TypeVar
 
 from engine.calendar import HOUR
@@ -17,21 +18,23 @@ from engine.channels.letter import Letter, Reply, Transport
 from engine.decision.draws import BUCKETS, bucket
 from engine.decision.gates import EXPIRED, pause_detail, pause_over
 from engine.decision.standing import Pause
-from engine.ledger import holds
+from engine.detail import detail
+from engine.ledger import holds, restores
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
-from engine.ledger.open import Connection, StoreError
+from engine.ledger.open import Connection, StoreError, is_full
 from engine.pipeline.rationing import note, ration
 from engine.pipeline.recheck import BACKOFF, Verdict, recheck
 from engine.pipeline.told import tell
 from engine.pipeline.worker import Worker
 from engine.records.record import Record
 from engine.touches.delivery import DeliveryReason
+from engine.touches.queue import relay_of
 from engine.touches.touch import State, Touch, last_day
 
 log = logging.getLogger("banso.dispatch")
 BACKOFF_MAX = HOUR
-STORE_AGAIN = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0)  # seconds before each further try
+STORE_AGAIN = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)  # seconds before each further try; the last only of a store that is full
 GATHER_SECONDS = 0.05  # replies that come in so shortly after each other are committed together
 T = TypeVar("T")
 NOT_BEGUN = {"begun_at": None, "window_last_day": None}  # certainly not sent: no window is open
@@ -72,7 +75,8 @@ def send_wave(worker: Worker, wave: Sequence[Touch]) -> Iterator[tuple[str, str]
 
 def _offer(worker: Worker, verdicts: Sequence[Verdict]) -> list[Offered]:
     """Each letter as far as its receiver allows without sending, all at the same time."""
-    lines = [worker.transport(verdict.touch.channel, index) for index, verdict in enumerate(verdicts)]
+    workspace = worker.system.workspace
+    lines = [worker.transport(each.touch.channel, index, relay_of(workspace, each.touch.rule)) for index, each in enumerate(verdicts)]
     letters = [verdict.letter for verdict in verdicts if verdict.letter is not None]
     replies = worker.hands.map(lambda line, letter: line.offer(letter), lines, letters)
     return [Offered(verdict.touch, *each) for verdict, *each in zip(verdicts, letters, lines, replies, strict=True)]
@@ -106,14 +110,19 @@ def _take_back(worker: Worker, ids: Sequence[str]) -> None:
 
 
 def _stored(worker: Worker, store: Callable[[], T]) -> T:
-    """Do it, again if the store is away for a moment: what is known of a mail that went out is known to this process only."""
-    for seconds in STORE_AGAIN:
+    """Do it, again if the store is away for a moment: what is known of a mail that went out is known to this process only.
+
+    A store that is there and full is asked until somebody has made room, however long that takes.
+    """
+    for seconds in chain(STORE_AGAIN, repeat(STORE_AGAIN[-1])):
         try:
             return store()
         except StoreError as problem:
-            log.warning("ledger away, trying again: %s", problem)
+            if seconds == STORE_AGAIN[-1] and not is_full(problem):
+                raise
+            log.warning("ledger %s, trying again: %s", "full" if is_full(problem) else "away", problem)
             worker.system.clock.sleep(seconds)
-    return store()
+    raise AssertionError("never comes to an end")
 
 
 # --- commits ----------------------------------------------------------------------------------------------------------
@@ -126,24 +135,50 @@ def _begin_sending(worker: Worker, offered: Sequence[Offered]) -> tuple[list[Off
     """
     if not offered:
         return [], []
-    now, stopped = worker.system.clock.now(), dict[str, Mapping[str, Any]]()
+    now, stopped, number = worker.system.clock.now(), dict[str, Mapping[str, Any]](), 0
+    newest = worker.system.counterfoils.newest()
     today = worker.system.workspace.zone.day(now)
     worker.leased_from(worker.system.clock.monotonic())
     with worker.system.ledger.write() as connection:
         holds.hold_still(connection, alone=False)
         suppressed = holds.suppressed_now(connection, [each.letter.address for each in offered])
         pauses = holds.pauses_now(connection, now)
+        restored = restores.must_hold(connection, newest)
         for each in offered:
             names = worker.system.workspace.rule_names(each.touch.rule)
             held = pause_over(pauses, names, each.touch.channel, each.touch.account_id)
-            if change := _hindrance(each.letter, held, suppressed, now):
+            if change := _restored(now) if restored else _hindrance(each.letter, held, suppressed, now):
                 stopped[each.touch.id] = change
         going = [each for each in offered if each.touch.id not in stopped]
         stamped = [(replace(each.touch, window_last_day=last_day(today, each.touch.valid_days)), each.letter.body) for each in going]
         begun = ledger_touches.begin_sending(connection, stamped, worker.name, now, now + worker.lease)
         if stopped:
             ledger_touches.finish(connection, worker.name, State.CLAIMED, now, stopped)
-    return [each for each in going if each.touch.id in begun], [(touch, str(change["state"])) for touch, change in stopped.items()]
+        if begun:
+            number = restores.count_on(connection)
+    told = [(touch, str(change["state"])) for touch, change in stopped.items()]
+    kept = [touch for touch, _ in stamped if touch.id in begun]
+    if not _counterfoils_kept(worker, number, now, kept):
+        return [], [*told, *((touch.id, str(State.PENDING)) for touch in kept)]
+    return [each for each in going if each.touch.id in begun], told
+
+
+def _counterfoils_kept(worker: Worker, number: int, now: int, begun: Sequence[Touch]) -> bool:
+    """Write down outside the ledger what is about to go out. Where that cannot be, nothing goes: the touches are taken back."""
+    if not begun:
+        return True
+    try:
+        worker.system.counterfoils.keep(number, now, [replace(touch, begun_at=now) for touch in begun])
+    except OSError as problem:
+        log.error("not sent, no counterfoil can be kept: %s", problem)  # noqa: TRY400 - where it came through says nothing
+        _take_back(worker, [touch.id for touch in begun])
+        return False
+    return True
+
+
+def _restored(now: int) -> Mapping[str, Any]:
+    """The change of state where the ledger turns out to be restored from a backup."""
+    return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": detail("restored"), "due_at": now + BACKOFF}
 
 
 def _hindrance(letter: Letter, held: Pause | None, suppressed: Mapping[str, frozenset[str]], now: int) -> Mapping[str, Any]:
@@ -197,7 +232,7 @@ def _end_once(worker: Worker, ends: Sequence[End]) -> list[tuple[str, str]]:
             if touch.id in changed and ended in TOLD:
                 records.append(outcome_record(touch, ended, now))
         ledger_records.append_tail(connection, records, now)
-        note(connection, [(each.touch, each.reply) for each in ends if each.reply is not None], now)
+        note(connection, worker.system.workspace, [(each.touch, each.reply) for each in ends if each.reply is not None], now)
         for address, text in _bounced(ends):
             holds.suppress(connection, address, "bounced", text, now)
     return states

@@ -17,6 +17,7 @@ from engine.ledger.open import StoreError
 from engine.pipeline.evaluate import stale_at
 from engine.pipeline.postal import deployment_of, mail_transport
 from engine.pipeline.system import System
+from engine.touches.queue import MAIN, queue_name
 from engine.touches.rate import WAVE
 from engine.workspace.model import Workspace
 
@@ -47,12 +48,13 @@ class Worker:
             self._stale = (now, stale_at(self.system, workspace, now))
         return self._stale[1]
 
-    def transport(self, channel: str, index: int) -> Transport:
-        """The index-th connection of a channel: to its server, or none where listing is all there is to do."""
-        if (channel, index) not in self._transports:
+    def transport(self, channel: str, index: int, relay: str = MAIN) -> Transport:
+        """The index-th connection of a channel: to that relay, or none where listing is all there is to do."""
+        queue = queue_name(channel, relay)
+        if (queue, index) not in self._transports:
             relayed = CHANNELS[channel].delivery == "relayed"
-            self._transports[channel, index] = mail_transport(self.system) if relayed else ListTransport()
-        return self._transports[channel, index]
+            self._transports[queue, index] = mail_transport(self.system, relay) if relayed else ListTransport()
+        return self._transports[queue, index]
 
     def channel(self, workspace: Workspace, name: str) -> Channel:
         """Writes a channel's letters by this workspace; what was compiled for an older one is let go."""

@@ -12,7 +12,9 @@ class DeliveryReason(StrEnum):
     HELD = "held"  # a pause began after the decision
     NO_REPLY = "no_reply"  # handed over, and the line broke before the answer
     WORKER_DIED = "worker_died"  # handing over had begun, and nobody came back
+    RESTORED = "restored"  # the ledger was restored from a backup, and it may have gone out since
     LEFT_ALONE = "left_alone"  # the relay or the domain failed so often that nobody asks it for a while
+    NO_RELAY = "no_relay"  # its sender names a relay that the deployment lacks
     TOO_FAST = "too_fast"  # the limit of letters a minute is reached
     EVIDENCE_TAKEN = "evidence_taken"  # the relay's log or the journal knows the letter
     EVIDENCE_ABSENT = "evidence_absent"  # they are complete and do not

@@ -104,11 +104,12 @@ class Place(Strict):
 
 
 class Sender(Strict):
-    """Who a mail is from. `reply_to`: a mailbox that somebody reads, where it is another one."""
+    """Who a mail is from. `reply_to`: a mailbox that somebody reads, where it is another one; `relay`: one of the deployment's, else the main one."""
 
     name: str
     address: Address
     reply_to: Address | None = None
+    relay: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,29}$")] | None = None
     phone: str
     hours: str
 

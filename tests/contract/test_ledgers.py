@@ -17,6 +17,7 @@ from engine.ledger.migrate import newest
 from engine.ledger.open import NEWEST, Ledger, open_ledger, reachable
 from engine.ledger.records import LoadRow
 from engine.records.lake import Part
+from engine.touches.queue import Queue
 from engine.touches.touch import State
 from tests.builders import AZURE, a_record, a_stalled_customer, a_touch, at
 from tests.inbox import Inbox
@@ -280,10 +281,10 @@ def test_workers_that_claim_at_once_share_and_never_both_get_one(ledger: Ledger)
 def test_a_touch_goes_its_way(ledger: Ledger) -> None:
     with ledger.write() as connection:
         touches.add_touches(connection, [a_touch()])
-        assert touches.due_ids(connection, NOW, NOW - 30 * SECOND, 10, ["mail"]) == [("t1", "mail")]
-        assert touches.due_ids(connection, NOW, NOW - 30 * SECOND, 10, ["crm"]) == []
+        assert touches.due_ids(connection, NOW, NOW - 30 * SECOND, 10, Queue("mail", "mail")) == ["t1"]
+        assert touches.due_ids(connection, NOW, NOW - 30 * SECOND, 10, Queue("crm", "crm")) == []
         touches.mark_rung(connection, ["t1"], NOW)
-        assert touches.due_ids(connection, NOW + SECOND, NOW - 29 * SECOND, 10, ["mail"]) == []
+        assert touches.due_ids(connection, NOW + SECOND, NOW - 29 * SECOND, 10, Queue("mail", "mail")) == []
         (touch,) = touches.claim(connection, ["t1"], "w", NOW, LEASE, 8)
         to_sato = replace(touch, contact_id="sato", address="sato@aozora.example.jp")
         assert not touches.begin_sending(connection, [(touch, b"x")], "other", NOW, LEASE)

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from engine.config import Config
-from workers.app import queues
+from engine.pipeline.queues import queue_names
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
@@ -78,7 +78,7 @@ def test_every_banso_call_is_one_the_command_accepts(call: tuple[str, ...]) -> N
 def test_every_queue_has_a_worker() -> None:
     """A touch on a queue that nobody serves would wait until it expires."""
     served = [queue for call in banso_calls() if call[0] == "worker" for queue in call[1:]]
-    assert sorted(served) == sorted(queues())
+    assert sorted(served) == sorted(queue_names(Config()))
 
 
 def test_every_setting_named_is_one_the_code_reads() -> None:

@@ -138,7 +138,7 @@ def leaves_dead_claims(patch: pytest.MonkeyPatch) -> None:
 def rings_once(patch: pytest.MonkeyPatch) -> None:
     """What was rung for is never rung for again: a lost message is a lost touch."""
     honest = ledger_touches.due_ids
-    patch.setattr(ledger_touches, "due_ids", lambda connection, now, _before, limit, channels: honest(connection, now, 0, limit, channels))
+    patch.setattr(ledger_touches, "due_ids", lambda connection, now, _before, limit, queue: honest(connection, now, 0, limit, queue))
     patch.setattr(ledger_touches, "RELEASED", {"owner": None, "leased_until": None})
 
 

@@ -128,7 +128,7 @@ def test_the_status_of_an_empty_deployment(web: Caller) -> None:
     found = web.get("/status").json()
     assert found.pop("stale") > 0  # nothing was ever loaded
     nothing = {"due": 0, "next_due": None, "oldest_due": None, "unknown_since": None, "unfinished": 0, "workers": 0, "lost": 0, "breakers": 0}
-    assert found == {**nothing, "states": {}, "pauses": {}, "loads": {}, "quarantine": {}}
+    assert found == {**nothing, "states": {}, "pauses": {}, "loads": {}, "quarantine": {}, "restored": False, "disk_low": False}
 
 
 def test_the_status_has_numbers_but_no_names_of_customers_or_machines(system: System, web: Caller) -> None:

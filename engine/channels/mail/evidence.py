@@ -46,6 +46,7 @@ class PostfixLog:
     """
 
     path: Path
+    of_one: bool = False  # of several relays: then a letter that is absent may have gone through another
 
     def look(self, message_ids: Collection[str]) -> Seen:
         wanted = {each.encode() for each in message_ids}
@@ -60,7 +61,7 @@ class PostfixLog:
                 named[found["queue"]] = message_id[1]
             elif found["part"] == b"qmgr" and found["queue"] in named:
                 taken.add(named[found["queue"]].decode())
-        return Seen(frozenset(taken), since, _instant(last))
+        return Seen(frozenset(taken), since, 0 if self.of_one else _instant(last))
 
     def _lines(self) -> Iterator[bytes]:
         older = self.path.with_name(f"{self.path.name}.1")
@@ -100,11 +101,11 @@ def _unreadable(path: Path, problem: str) -> BansoError:
     return refuse("E638", str(path), problem=problem)
 
 
-def open_evidence(relay_log: Path | None, journal: Path | None) -> list[Evidence]:
-    """What there is of evidence, best first."""
+def open_evidence(relay_log: Path | None, journal: Path | None, *, relays: int = 1) -> list[Evidence]:
+    """What there is of evidence, best first. The log is that of one relay, the journal has every letter."""
     found: list[Evidence] = []
     if relay_log is not None:
-        found.append(PostfixLog(relay_log))
+        found.append(PostfixLog(relay_log, of_one=relays > 1))
     if journal is not None:
         found.append(Journal(journal))
     return found

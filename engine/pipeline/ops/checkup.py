@@ -8,11 +8,14 @@ from engine.calendar import DAY, HOUR, MINUTE, SECOND
 from engine.channels.mail.evidence import open_evidence
 from engine.detail import detail
 from engine.errors import BansoError
-from engine.ledger import overview
+from engine.ledger import overview, restores
 from engine.ledger import records as ledger_records
 from engine.ledger.open import SAFE_SQLITE, reachable, sqlite_version
 from engine.ledger.overview import Book
 from engine.pipeline.ops.view import Status, lateness, status
+from engine.pipeline.queues import unknown_relays
+from engine.pipeline.restored import must_hold
+from engine.pipeline.room import room_of
 from engine.pipeline.system import System
 from engine.touches.touch import State
 
@@ -86,6 +89,20 @@ def _sum(found: Sequence[Book]) -> Mapping[str, int]:
     return {state: sum(book.touches.get(state, 0) for book in found) for state in states}
 
 
+def _disk(system: System) -> Check:
+    """Below the low-water mark nothing new is begun."""
+    room = room_of(system.config)
+    return Check("disk", "bad" if room.is_low else "ok", [detail("free", room.free_mb, room.least_mb)])
+
+
+def _restored(system: System) -> Check:
+    """A ledger that was restored sends nothing until a person says so."""
+    held = must_hold(system)
+    with system.ledger.read() as connection:
+        doubted = restores.count_doubted(connection)
+    return Check("restored", "bad" if held else "warn" if doubted else "ok", [detail("doubted", doubted)] if held or doubted else [])
+
+
 def _rows(system: System) -> Check:
     """A touch has what its state must have: one that is sent has an instant, one that failed a reason."""
     with system.ledger.read() as connection:
@@ -116,6 +133,12 @@ def _evidence(system: System) -> Check:
     except BansoError as error:
         return Check("evidence", "bad", [detail("unreadable", str(error.faults[0].place))])
     return Check("evidence", "ok", [detail("evidence", len(sources), max(behind, 0) // MINUTE)])
+
+
+def _relays(system: System) -> Check:
+    """A relay that a sender names and nobody configured: its mails wait."""
+    unknown = unknown_relays(system)
+    return Check("relays", "bad" if unknown else "ok", [detail("unknown_relay", sender, relay) for sender, relay in unknown.items()][:SHOWN])
 
 
 def _late(system: System) -> Check:
@@ -168,5 +191,5 @@ def _kinds(names: Sequence[str]) -> list[tuple[str, int]]:
     return [(kind, names.count(kind)) for kind in KINDS if kind in names]
 
 
-LEDGER_CHECKS: tuple[Callable[[System], Check], ...] = (_books, _rows, _lake, _evidence, _late)
+LEDGER_CHECKS: tuple[Callable[[System], Check], ...] = (_disk, _restored, _books, _rows, _lake, _evidence, _relays, _late)
 STATUS_CHECKS: tuple[Callable[[System, Status], Check], ...] = (_nights, _unknown, _breakers, _workers)

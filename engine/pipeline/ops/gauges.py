@@ -10,6 +10,7 @@ from engine.ledger import decisions as ledger_decisions
 from engine.ledger import overview
 from engine.pipeline.nightly import JOB
 from engine.pipeline.ops.view import Status, status
+from engine.pipeline.room import MEGABYTE
 from engine.pipeline.system import System
 from engine.touches.touch import State
 
@@ -52,6 +53,9 @@ def _of_touches(found: Status, now: int) -> list[Gauge]:
         Gauge("touch_reasons", "Touches by state and the reason why they wait or ended.", ("state", "reason"), reasons),
         _alone("due", "Touches that a worker could take now or is holding.", found.due),
         _alone("oldest_due_age_seconds", "How long the oldest touch is due that a worker should have taken.", _seconds(now, found.oldest_due)),
+        _alone("disk_free_bytes", "Free on the disk of the state folder.", found.room.free_mb * MEGABYTE),
+        _alone("disk_low", "1 while so little is free that nothing new is begun.", found.room.is_low),
+        _alone("restored", "1 while sending is held because the ledger was restored from a backup.", found.restored is not None),
         _alone("unknown_age_seconds", "How long the oldest touch is unknown.", _seconds(now, found.unknown_since)),
         Gauge("pauses", "Pauses in force by scope.", ("scope",), {(scope,): scopes[scope] for scope in ("all", "channel", "rule", "account")}),
     ]

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.calendar import DAY, SECOND
-from engine.ledger import holds
+from engine.ledger import holds, restores
 from engine.ledger import touches as ledger_touches
+from engine.pipeline.room import room_of
 from engine.pipeline.system import System
 from engine.pipeline.worker import LONGEST_SECONDS
 
@@ -27,8 +28,11 @@ class Process:
 
 
 def open_work(system: System) -> int:
-    """Touches that a worker could take now or is holding."""
+    """Touches that a worker could take now or is holding; none while sending is held after a restore or the disk is nearly full."""
+    low = room_of(system.config).is_low
     with system.ledger.read() as connection:
+        if low or restores.holding(connection) is not None:
+            return 0
         return ledger_touches.count_due(connection, system.clock.now())
 
 

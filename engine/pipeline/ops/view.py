@@ -7,14 +7,16 @@ from engine.calendar import SECOND
 from engine.channels import DISPATCHED
 from engine.decision.standing import Pause
 from engine.facts.reads import names_read, sources_read
-from engine.ledger import holds, overview, relays
+from engine.ledger import holds, overview, relays, restores
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import Connection
 from engine.ledger.overview import Run, Waiting, Wanted
 from engine.ledger.records import LoadRow
+from engine.ledger.restores import Restore
 from engine.pipeline.evaluate import stale_at
 from engine.pipeline.ops.life import Process, processes
+from engine.pipeline.room import Room, room_of
 from engine.pipeline.system import System
 from engine.rulebook.plan import Plan
 from engine.touches.breaker import Breaker
@@ -33,12 +35,14 @@ class Status:
     unknown: int
     unknown_since: int | None
     unfinished: Sequence[Run]
+    restored: Restore | None  # for which sending is held
     workers: Sequence[Process]
     breakers: Sequence[Breaker]  # receivers that failed lately, left alone or not
     pauses: Sequence[Pause]
     loads: Sequence[LoadRow]
     stale: frozenset[str]
     quarantine: Mapping[str, int]
+    room: Room
 
 
 def status(system: System, *, lake: bool = True) -> Status:
@@ -47,10 +51,10 @@ def status(system: System, *, lake: bool = True) -> Status:
     stale = stale_at(system, system.workspace, now) if lake else frozenset[str]()
     seen = processes(system)
     with system.ledger.read() as connection:
-        return _status(connection, now, stale, seen)
+        return _status(connection, now, stale, seen, room_of(system.config))
 
 
-def _status(connection: Connection, now: int, stale: frozenset[str], seen: Sequence[Process]) -> Status:
+def _status(connection: Connection, now: int, stale: frozenset[str], seen: Sequence[Process], room: Room) -> Status:
     unknown, since = overview.unclear(connection)
     return Status(
         states=ledger_touches.count_states(connection),
@@ -61,29 +65,35 @@ def _status(connection: Connection, now: int, stale: frozenset[str], seen: Seque
         unknown=unknown,
         unknown_since=since,
         unfinished=overview.unfinished(connection),
+        restored=restores.holding(connection),
         workers=seen,
         breakers=relays.all_breakers(connection),
         pauses=holds.pauses_at(connection, now),
         loads=ledger_records.last_loads(connection),
         stale=stale,
         quarantine=ledger_records.count_quarantine(connection),
+        room=room,
     )
 
 
 @dataclass(frozen=True)
 class Lateness:
-    """How long the oldest touch is due that a worker should have taken, and whether that is longer than BANSO_LATE_SECONDS allows."""
+    """How long the oldest touch is due that a worker should have taken, and whether that is longer than BANSO_LATE_SECONDS allows.
+
+    `is_held`: the ledger was restored, and nothing goes out until a person releases it.
+    """
 
     seconds: float
     is_late: bool
+    is_held: bool
 
 
 def lateness(system: System) -> Lateness:
     now = system.clock.now()
     with system.ledger.read() as connection:
-        oldest = overview.oldest_due(connection, now, DISPATCHED)
+        oldest, held = overview.oldest_due(connection, now, DISPATCHED), restores.holding(connection) is not None
     seconds = 0.0 if oldest is None else (now - oldest) / SECOND
-    return Lateness(seconds, seconds > system.config.late_seconds)
+    return Lateness(seconds, seconds > system.config.late_seconds, held)
 
 
 @dataclass(frozen=True)
@@ -92,11 +102,12 @@ class Queue:
 
     waiting: Sequence[Waiting]
     unfinished: Sequence[Run]
+    restored: Restore | None
 
 
 def queue(system: System) -> Queue:
     with system.ledger.read() as connection:
-        return Queue(overview.waiting(connection, system.clock.now()), overview.unfinished(connection))
+        return Queue(overview.waiting(connection, system.clock.now()), overview.unfinished(connection), restores.holding(connection))
 
 
 def failures(system: System, wanted: Wanted) -> list[Touch]:

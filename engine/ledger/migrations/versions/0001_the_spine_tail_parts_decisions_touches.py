@@ -139,6 +139,17 @@ def upgrade() -> None:
     sa.Column('full_until', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_rates'))
     )
+    op.create_table('restores',
+    sa.Column('number', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('noticed_at', sa.BigInteger(), nullable=False),
+    sa.Column('by', sa.String(length=63), nullable=False),
+    sa.Column('reason', sa.Text(), nullable=False),
+    sa.Column('doubted', sa.BigInteger(), nullable=False),
+    sa.Column('released_at', sa.BigInteger(), nullable=True),
+    sa.Column('released_by', sa.String(length=63), nullable=True),
+    sa.Column('released_because', sa.Text(), nullable=True),
+    sa.PrimaryKeyConstraint('number', name=op.f('pk_restores'))
+    )
     op.create_table('rule_sets',
     sa.Column('hash', sa.String(length=64), nullable=False),
     sa.Column('files', sa.Text(), nullable=False),
@@ -267,6 +278,7 @@ def downgrade() -> None:
     op.drop_table('suppressions')
     op.drop_table('slots')
     op.drop_table('rule_sets')
+    op.drop_table('restores')
     op.drop_table('rates')
     op.drop_table('quarantine')
     op.drop_table('pauses')
