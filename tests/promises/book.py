@@ -92,16 +92,22 @@ def _number(name: str) -> int:
 
 
 def table(book: Mapping[str, Entry]) -> str:
-    """The rows of README.md: every promise that was recorded and has its file."""
-    paths = files()
-    rows = [HEAD, ["---"] * len(HEAD), *(_row(name, paths[name], book[name]) for name in sorted(book.keys() & paths.keys(), key=_number))]
+    """The rows of README.md: every promise that has its file; one whose numbers were not recorded yet says so."""
+    rows = [
+        HEAD,
+        ["---"] * len(HEAD),
+        *(_row(name, path, book.get(name)) for name, path in sorted(files().items(), key=lambda each: _number(each[0]))),
+    ]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _row(name: str, path: Path, entry: Entry) -> Sequence[str]:
-    numbers = [f"{number:,} {unit}" for unit, number in entry.reached.items()] + ([f"{entry.faults:,} faults"] if entry.faults else [])
+def _row(name: str, path: Path, entry: Entry | None) -> Sequence[str]:
     promise, how = said(path)
-    return [f"[{name}]({path.relative_to(ROOT)})", promise, how, ", ".join(numbers), f"{entry.seeds:,}" if entry.seeds else "", entry.date]
+    head = [f"[{name}]({path.relative_to(ROOT)})", promise, how]
+    if entry is None:
+        return [*head, "not recorded yet", "", ""]
+    numbers = [f"{number:,} {unit}" for unit, number in entry.reached.items()] + ([f"{entry.faults:,} faults"] if entry.faults else [])
+    return [*head, ", ".join(numbers), f"{entry.seeds:,}" if entry.seeds else "", entry.date]
 
 
 def table_in(readme: str) -> str:
