@@ -25,7 +25,8 @@ OF_THE_RELAY = {"CONNECT", "EHLO", "STARTTLS", "AUTH"}  # whatever is said there
 WELL = {"2yz", "2yz in single bytes"}
 NO = {"5yz", "5.7.x"}
 LATER = {"4yz", "421", "4.7.x"}
-PATIENCE_SECONDS = 0.3
+SILENT = {"timeout", "no handshake"}
+SHORT_SECONDS, LONG_SECONDS = 0.3, 60  # the patience with a relay that will say nothing, and with one that will
 TANAKA = "tanaka@aozora.example.jp"
 
 
@@ -40,14 +41,12 @@ def after(phase: str, reply: str) -> str:
 
 @pytest.fixture
 def relay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
-    monkeypatch.setattr(transport, "COMMAND_SECONDS", PATIENCE_SECONDS)
-    monkeypatch.setattr(transport, "FINAL_REPLY_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
     with scripted_relay(tmp_path) as relay:
         yield relay
 
 
-def test_every_bad_answer_at_every_phase(relay: Scripted, tmp_path: Path, reached: Tell) -> None:
+def test_every_bad_answer_at_every_phase(relay: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reached: Tell) -> None:
     story = Story(tmp_path, smtp_url=f"smtp://banso:secret@127.0.0.1:{relay.port}")
     story.system.look_seconds = 3600.0
     story.given(*(a_stalled_customer(f"c{number:03d}") for number in range(len(CELLS))))
@@ -57,10 +56,14 @@ def test_every_bad_answer_at_every_phase(relay: Scripted, tmp_path: Path, reache
     touches, worker = story.touches(), story.worker()
     for cell, touch in zip(CELLS, touches, strict=True):
         relay.script = cell
+        for name in ("COMMAND_SECONDS", "FINAL_REPLY_SECONDS"):
+            monkeypatch.setattr(transport, name, SHORT_SECONDS if cell[1] in SILENT else LONG_SECONDS)
         dispatch(worker, [touch.id])
         worker.transport("mail", 0).close()
         with story.system.ledger.write() as connection:  # whom a breaker spares is another promise
             relays.close_breakers(connection, {"relay:mail"})
+    monkeypatch.undo()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
     worker.close()
     first, asked = story.touches(), Counter(relay.asked)
     story.dispatch("2026-04-07 09:30")
