@@ -127,7 +127,8 @@ def asks_by_its_own_clock(patch: pytest.MonkeyPatch) -> None:
 
 def sends_through_a_pause(patch: pytest.MonkeyPatch) -> None:
     """A pause is only asked for when the night decides."""
-    patch.setattr(holds, "pauses_now", lambda _connection, _now: [])
+    for asked in ("pauses_now", "pauses_at"):  # in the transaction that writes `sending`, and in the re-check
+        patch.setattr(holds, asked, lambda _connection, _instant: [])
 
 
 def leaves_dead_claims(patch: pytest.MonkeyPatch) -> None:
