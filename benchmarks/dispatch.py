@@ -166,7 +166,8 @@ def send(here: Servers, companies: int, rates: list[float]) -> int:
 def kept(ledger: Ledger) -> list[tuple[str, bytes]]:
     """(address, bytes) of what was just sent."""
     with ledger.read() as connection:
-        rows = connection.execute(text("SELECT t.address, m.body FROM messages m JOIN touches t ON t.id = m.touch_id WHERE t.state = 'sent'"))
+        sent = "FROM messages m JOIN touches t ON t.id = m.touch_id WHERE t.state = 'sent' AND t.channel = 'mail'"
+        rows = connection.execute(text(f"SELECT t.address, m.body {sent}"))
         return [(address, bytes(body)) for address, body in rows]
 
 
