@@ -4,44 +4,15 @@ Acceptors stamp `known_at` while they hold the accept lock shared; a run fixes i
 can see was known by its instant, and every record accepted afterwards is known later. On SQLite the write lock is that lock.
 """
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
-
 from sqlalchemy import Connection, func, select, text
-from sqlalchemy.dialects.postgresql import Insert
-from sqlalchemy.dialects.postgresql import insert as pg_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.sql.schema import Table
 
+from engine.ledger.inserts import insert
 from engine.ledger.tables import marks, tail
 
 ACCEPT_LOCK = 0x62616E73  # "bans": the advisory lock's number on PostgreSQL
 FIXED = "fixed"
 QUEUE_SECONDS = 300
 LONGER_WAITS = text(f"SELECT set_config('lock_timeout', '{QUEUE_SECONDS}s', true), set_config('statement_timeout', '{2 * QUEUE_SECONDS}s', true)")
-
-
-def insert(connection: Connection, table: Table) -> Insert:
-    """An INSERT that can say ON CONFLICT, in the connection's dialect."""
-    if connection.dialect.name == "sqlite":
-        return cast("Insert", sqlite_insert(table))  # another class with the same words
-    return pg_insert(table)
-
-
-def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Rows with equal keys of dictionary, many at once; one whose key is taken stays away.
-
-    On PostgreSQL they travel as one JSON text: statement by statement a night is twice as long in coming to the ledger.
-    """
-    if not rows:
-        return
-    if connection.dialect.name == "sqlite":
-        connection.execute(insert(connection, table).on_conflict_do_nothing(), list(rows))
-        return
-    names = ", ".join(f'"{name}"' for name in rows[0])
-    taken = f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM json_populate_recordset(NULL::"{table.name}", CAST(:rows AS json)) '
-    connection.execute(text(f"{taken} ON CONFLICT DO NOTHING"), {"rows": json.dumps(rows, ensure_ascii=False)})
 
 
 def accept_instant(connection: Connection, now: int) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, case, delete, func, select, update
 
-from engine.ledger.instants import accept_instant, arrival, insert
+from engine.ledger.inserts import insert
+from engine.ledger.instants import accept_instant, arrival
 from engine.ledger.tables import files, loads, parts, quarantine, tail
 from engine.records.lake import Part
 from engine.records.record import COLUMNS, Record, bucket_of

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, delete, select
 
-from engine.ledger.instants import insert
+from engine.ledger.inserts import insert
 from engine.ledger.tables import breakers, rates
 from engine.touches.breaker import Breaker
 

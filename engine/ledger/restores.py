@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, func, or_, select, update
 
 from engine.ledger.decisions import add_decisions
-from engine.ledger.instants import insert
+from engine.ledger.inserts import insert
 from engine.ledger.tables import marks, restores, touches
 from engine.ledger.touches import RELEASED, add_touches, get_touches
 from engine.touches.delivery import DeliveryReason

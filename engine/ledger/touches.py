@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, delete, false, func, or_, select, update
 
 from engine.decision.gates import EXPIRED
-from engine.ledger.instants import insert, insert_new
+from engine.ledger.inserts import insert, insert_new
 from engine.ledger.tables import decisions, messages, slots, touches
 from engine.touches.delivery import DeliveryReason
 from engine.touches.queue import Queue

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, repeat
 from typing import Any, TypeVar
 
 from engine.calendar import HOUR
@@ -34,7 +33,8 @@ from engine.touches.touch import State, Touch, last_day
 
 log = logging.getLogger("banso.dispatch")
 BACKOFF_MAX = HOUR
-STORE_AGAIN = (0.1, 0.5, 2.0, 5.0, 10.0, 20.0, 30.0)  # seconds before each further try; the last only of a store that is full
+LONGEST_WAIT = 20.0
+STORE_AGAIN = (0.1, 0.5, 2.0, 5.0, 10.0, LONGEST_WAIT)  # seconds before each further try
 GATHER_SECONDS = 0.05  # replies that come in so shortly after each other are committed together
 T = TypeVar("T")
 NOT_BEGUN = {"begun_at": None, "window_last_day": None}  # certainly not sent: no window is open
@@ -114,15 +114,16 @@ def _stored(worker: Worker, store: Callable[[], T]) -> T:
 
     A store that is there and full is asked until somebody has made room, however long that takes.
     """
-    for seconds in chain(STORE_AGAIN, repeat(STORE_AGAIN[-1])):
+    waits = iter(STORE_AGAIN)
+    while True:
         try:
             return store()
         except StoreError as problem:
-            if seconds == STORE_AGAIN[-1] and not is_full(problem):
+            wait_seconds = next(waits, None)
+            if wait_seconds is None and not is_full(problem):
                 raise
             log.warning("ledger %s, trying again: %s", "full" if is_full(problem) else "away", problem)
-            worker.system.clock.sleep(seconds)
-    raise AssertionError("never comes to an end")
+            worker.system.clock.sleep(LONGEST_WAIT if wait_seconds is None else wait_seconds)
 
 
 # --- commits ----------------------------------------------------------------------------------------------------------

@@ -25,10 +25,13 @@ Plant = Callable[[pytest.MonkeyPatch], None]
 
 @dataclass(frozen=True)
 class Bug:
-    name: str
     plant: Plant
     first: int = 0  # the seed at which the search begins: some bugs need more than one misfortune
     away: float = AWAY  # how often the store is
+
+    @property
+    def name(self) -> str:
+        return self.plant.__name__
 
 
 def claims_what_is_claimed(patch: pytest.MonkeyPatch) -> None:
@@ -185,23 +188,21 @@ def expires_what_is_under_way(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("tests.faults.town.sweep", tidy)
 
 
+# The search begins shortly before the seed at which the bug showed last, to spend no minute on mornings that are known.
 BUGS = [
-    Bug(plant.__name__, plant, away=AWAY_OFTEN if plant is takes_back_what_was_handed_over else AWAY)
-    for plant in (
-        claims_what_is_claimed,
-        no_fence,
-        hands_over_before_the_commit,
-        sends_again_what_is_unclear,
-        frees_what_is_being_sent,
-        takes_back_what_was_handed_over,
-        asks_for_wishes_too_early,
-        asks_by_its_own_clock,
-        sends_through_a_pause,
-        leaves_dead_claims,
-        rings_once,
-        forgets_the_record,
-        believes_an_incomplete_log,
-        writes_anew_each_time,
-        expires_what_is_under_way,
-    )
+    Bug(claims_what_is_claimed, first=1),
+    Bug(no_fence, first=5),
+    Bug(hands_over_before_the_commit),
+    Bug(sends_again_what_is_unclear, first=20),
+    Bug(frees_what_is_being_sent, first=3),
+    Bug(takes_back_what_was_handed_over, first=22, away=AWAY_OFTEN),
+    Bug(asks_for_wishes_too_early),
+    Bug(asks_by_its_own_clock),
+    Bug(sends_through_a_pause, first=8),
+    Bug(leaves_dead_claims, first=1),
+    Bug(rings_once),
+    Bug(forgets_the_record),
+    Bug(believes_an_incomplete_log, first=3),
+    Bug(writes_anew_each_time, first=2),
+    Bug(expires_what_is_under_way),
 ]

@@ -41,13 +41,6 @@ def test_each_planted_bug_is_found(eve: Eve, bug: Bug, monkeypatch: pytest.Monke
     for seed in islice(count(bug.first), SEARCHED):
         with monkeypatch.context() as planted:
             bug.plant(planted)
-            if _shows(eve, seed, bug.away):
+            if run(eve, seed, name="planted", away=bug.away)[0]:
                 return
     pytest.fail(f"{bug.name} was not found in {SEARCHED} seeds")
-
-
-def _shows(eve: Eve, seed: int, away: float) -> bool:
-    try:
-        return bool(run(eve, seed, name="planted", away=away)[0])
-    except Exception:  # noqa: BLE001 - a bug may also show as an error
-        return True

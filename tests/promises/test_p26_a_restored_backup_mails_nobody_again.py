@@ -231,14 +231,19 @@ def test_a_backup_of_any_moment_is_noticed_and_doubles_nothing(story: Story, inb
     reached(SEEDS, "restored backups", seeds=SEEDS, faults=SEEDS)
 
 
-def test_real_processes_hold_a_restored_ledger_until_a_person_releases_it(story: Story, inbox: Inbox) -> None:
+def a_restored_morning(story: Story, inbox: Inbox) -> tuple[Days, int]:
+    """A night, a backup, the morning's mails, and the backup put back; how many mails went since."""
     days, copy = Days(story, inbox), Backup(story, None)
     days.given(7)
     days.night(7)
     copy.make()
     days.morning(7)
-    went = len(inbox.mails)
     copy.restore()
+    return days, len(inbox.mails)
+
+
+def test_real_processes_hold_a_restored_ledger_until_a_person_releases_it(story: Story, inbox: Inbox) -> None:
+    _, went = a_restored_morning(story, inbox)
     assert _run(story, inbox, "worker", "--until-idle", "--at", "2026-04-07T09:30:00") == 0
     assert len(inbox.mails) == went
     assert ("restored", "bad") in [(check.name, check.level) for check in ops.doctor(story.system, (3, 11, 15))]
@@ -267,13 +272,7 @@ def _run(story: Story, inbox: Inbox, *words: str) -> int:
 
 
 def test_where_the_state_folder_was_lost_too_a_person_says_so(story: Story, inbox: Inbox) -> None:
-    days, copy = Days(story, inbox), Backup(story, None)
-    days.given(7)
-    days.night(7)
-    copy.make()
-    days.morning(7)
-    went = len(inbox.mails)
-    copy.restore()
+    days, went = a_restored_morning(story, inbox)
     shutil.rmtree(story.config.state_folder / "counterfoils")
     story.clock.set(at("2026-04-07 10:00"))
     assert ops.declare(story.system, "sato", "the disk is new").doubted == CUSTOMERS, "nobody can tell of any that was due"
