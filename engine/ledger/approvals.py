@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, RowMapping, select
 
-from engine.ledger.inserts import insert
+from engine.ledger.rows import insert
 from engine.ledger.tables import approvals
 
 

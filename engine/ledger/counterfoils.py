@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,4 +100,4 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _plain(touch: Touch) -> dict[str, object]:
-    return {name: value for name, value in asdict(touch).items() if name not in LEFT_OUT}
+    return {name: value for name, value in vars(touch).items() if name not in LEFT_OUT}

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, update
 
-from engine.ledger.inserts import insert, insert_new
 from engine.ledger.instants import fix_instant, hold_advisory
+from engine.ledger.rows import insert, insert_new
 from engine.ledger.tables import decisions, rule_sets, slots
 
 DECIDE_LOCK = 0x62616E75  # the advisory lock of deciders on PostgreSQL; on SQLite the write lock does

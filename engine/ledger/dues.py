@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, delete, select, update
 
-from engine.ledger.inserts import insert
+from engine.ledger.rows import insert
 from engine.ledger.tables import dues
 
 

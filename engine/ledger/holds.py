@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, RowMapping, case, delete, select, update
 
 from engine.decision.standing import Pause
-from engine.ledger.inserts import insert
 from engine.ledger.instants import hold_advisory
+from engine.ledger.rows import insert
 from engine.ledger.tables import pauses, suppressions, workers
 
 HOLD_LOCK = 0x62616E76  # the advisory lock of senders and of those who stop them, on PostgreSQL

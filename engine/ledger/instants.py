@@ -6,7 +6,7 @@ can see was known by its instant, and every record accepted afterwards is known 
 
 from sqlalchemy import Connection, func, select, text
 
-from engine.ledger.inserts import insert
+from engine.ledger.rows import insert
 from engine.ledger.tables import marks, tail
 
 ACCEPT_LOCK = 0x62616E73  # "bans": the advisory lock's number on PostgreSQL
@@ -37,9 +37,10 @@ def hold_advisory(connection: Connection, lock: int, *, shared: bool) -> None:
     The waits here are queues, as a load may hold the lock for many seconds: longer ones than for rows are no sign of a fault.
     """
     if connection.dialect.name == "postgresql":
-        connection.execute(LONGER_WAITS)
-        kind = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-        connection.execute(text(f"SELECT {kind}(:lock)"), {"lock": lock})
+        kind = "xact_lock_shared" if shared else "xact_lock"
+        if not connection.scalar(text(f"SELECT pg_try_advisory_{kind}(:lock)"), {"lock": lock}):
+            connection.execute(LONGER_WAITS)
+            connection.execute(text(f"SELECT pg_advisory_{kind}(:lock)"), {"lock": lock})
 
 
 def fix_instant(connection: Connection, instant: int) -> int:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, delete, or_, select
 
-from engine.ledger.inserts import insert
+from engine.ledger.rows import insert
 from engine.ledger.tables import leases
 
 

@@ -4,14 +4,17 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import pysqlite3.dbapi2
 from sqlalchemy import Connection, Engine, column, create_engine, event, inspect, select, table, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
+from engine.clock import monotonic_seconds
 from engine.errors import refuse
 
 __all__ = [
@@ -38,6 +41,7 @@ LINE = {  # so that a line that was cut without a word, or a server that froze, 
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
 }
+REST_SECONDS = 2.0
 DISK_FULL = "53100"  # PostgreSQL's code
 SAFE_SQLITE = (3, 51, 3)  # below, a checkpoint racing a WAL reset can corrupt the file
 
@@ -52,16 +56,19 @@ class Ledger:
     def is_sqlite(self) -> bool:
         return self.engine.dialect.name == "sqlite"
 
+    @cached_property
+    def _writing(self) -> Engine:
+        return self.engine.execution_options(banso_writes=True)
+
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        with self.engine.execution_options(banso_write=True).begin() as connection:
+        with self._writing.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent snapshot."""
-        isolation = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        with self.engine.execution_options(**isolation).begin() as connection:
+        with self.engine.begin() as connection:
             yield connection
 
     def migrate(self) -> None:
@@ -129,7 +136,7 @@ def is_full(error: Exception) -> bool:
 def _sqlite(url: str) -> Engine:
     engine = create_engine(url, module=pysqlite3.dbapi2, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
     event.listen(engine, "connect", _set_pragmas)
-    event.listen(engine, "begin", _begin)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -145,15 +152,42 @@ def _set_pragmas(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin(connection: Connection) -> None:
+def _begin_sqlite(connection: Connection) -> None:
     """The driver's own BEGIN is deferred, and a deferred transaction that writes late fails under load."""
-    write = connection.get_execution_options().get("banso_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _writes(connection) else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    """SQLAlchemy's way to choose the isolation costs more than the statement does."""
+    if not _writes(connection):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+
+
+def _writes(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("banso_writes", False))
 
 
 def _postgresql(url: str) -> Engine:
     options = "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
-    return create_engine(url, pool_pre_ping=True, pool_recycle=1800, hide_parameters=True, connect_args={"options": options, **LINE})
+    engine = create_engine(url, pool_recycle=1800, hide_parameters=True, connect_args={"options": options, **LINE})
+    event.listen(engine, "begin", _begin_postgresql)
+    event.listen(engine, "checkin", _begin_rest)
+    event.listen(engine, "checkout", partial(_ask_after_rest, engine))
+    return engine
+
+
+def _begin_rest(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info["rests_since"] = monotonic_seconds()
+
+
+def _ask_after_rest(engine: Engine, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """A line that lay idle may be dead: ask before it is used. One that was used just now is not asked each time, which would be a fifth of all calls."""
+    if monotonic_seconds() - record.info.get("rests_since", monotonic_seconds()) < REST_SECONDS:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise DisconnectionError from error
 
 
 def sqlite_version() -> tuple[int, ...]:

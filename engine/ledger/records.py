@@ -8,14 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, case, delete, func, select, update
 
-from engine.ledger.inserts import insert
 from engine.ledger.instants import accept_instant, arrival
+from engine.ledger.rows import COUNTED, insert, insert_new
 from engine.ledger.tables import files, loads, parts, quarantine, tail
 from engine.records.lake import Part
 from engine.records.record import COLUMNS, Record, bucket_of
 
 BATCH = 500  # ids per statement
-COUNTED = {"preserve_rowcount": True}  # else SQLAlchemy does not ask PostgreSQL how many rows went in
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,7 @@ def append_tail(connection: Connection, records: Iterable[Record], now: int) -> 
     A record that brings no `known_at` (0) gets the instant of acceptance.
     """
     known_at = accept_instant(connection, now)
-    rows = [{**_row(record), "known_at": record.known_at or known_at} for record in records]
-    if not rows:
-        return 0
-    statement = insert(connection, tail).on_conflict_do_nothing(index_elements=["source", "source_id"])
-    return connection.execute(statement, rows, execution_options=COUNTED).rowcount
+    return insert_new(connection, tail, [{**_row(record), "known_at": record.known_at or known_at} for record in records])
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -4,15 +4,24 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, delete, select
 
-from engine.ledger.inserts import insert
+from engine.ledger.rows import insert
 from engine.ledger.tables import breakers, rates
 from engine.touches.breaker import Breaker
 
 
 def breakers_of(connection: Connection, names: Iterable[str]) -> dict[str, Breaker]:
     """Those of these names that failed since they last took a letter."""
-    wanted = select(breakers).where(breakers.c.name.in_(sorted(set(names)))).order_by(breakers.c.name)
+    asked = sorted(set(names))
+    if not asked:
+        return {}
+    wanted = select(breakers).where(breakers.c.name.in_(asked)).order_by(breakers.c.name)
     return {row["name"]: Breaker(**row) for row in connection.execute(wanted).mappings()}
+
+
+def open_breakers(connection: Connection, now: int) -> dict[str, Breaker]:
+    """The relays and domains that are left alone."""
+    rows = connection.execute(select(breakers).where(breakers.c.open_until > now)).mappings()
+    return {row["name"]: Breaker(**row) for row in rows}
 
 
 def all_breakers(connection: Connection) -> list[Breaker]:
@@ -26,7 +35,8 @@ def keep_breaker(connection: Connection, breaker: Breaker) -> None:
 
 
 def close_breakers(connection: Connection, names: Iterable[str]) -> None:
-    connection.execute(delete(breakers).where(breakers.c.name.in_(sorted(set(names)))))
+    if wanted := sorted(set(names)):
+        connection.execute(delete(breakers).where(breakers.c.name.in_(wanted)))
 
 
 def full_until(connection: Connection, names: Iterable[str]) -> dict[str, int]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, and_, exists, func, or_, select, update
 
 from engine.ledger.decisions import add_decisions
-from engine.ledger.inserts import insert
+from engine.ledger.rows import insert
 from engine.ledger.tables import marks, restores, touches
 from engine.ledger.touches import RELEASED, add_touches, get_touches
 from engine.touches.delivery import DeliveryReason
@@ -39,10 +39,9 @@ def counted(connection: Connection) -> int:
 
 def count_on(connection: Connection) -> int:
     """The next number. Whoever takes one waits for the last who did, so take it at the end of a transaction."""
-    statement = insert(connection, marks).values(name=COUNT, value=1)
-    statement = statement.on_conflict_do_update(index_elements=["name"], set_={"value": marks.c.value + 1})
-    connection.execute(statement)
-    return counted(connection)
+    first = insert(connection, marks).values(name=COUNT, value=1)
+    following = first.on_conflict_do_update(index_elements=["name"], set_={"value": marks.c.value + 1})
+    return int(connection.scalars(following.returning(marks.c.value)).one())
 
 
 def holding(connection: Connection) -> Restore | None:
@@ -59,7 +58,9 @@ def last(connection: Connection) -> Restore | None:
 
 def must_hold(connection: Connection, newest: int) -> bool:
     """Whether nothing may be sent: a restore is not released yet, or not even noticed. `newest`: of the counterfoils, asked before."""
-    return counted(connection) < newest or holding(connection) is not None
+    count = select(marks.c.value).where(marks.c.name == COUNT).scalar_subquery()
+    held = exists().where(restores.c.released_at.is_(None))
+    return bool(connection.scalar(select(or_(func.coalesce(count, 0) < newest, held))))
 
 
 def hold(connection: Connection, restore: Restore) -> None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, delete, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, delete, false, func, or_, select, update
 
 from engine.decision.gates import EXPIRED
-from engine.ledger.inserts import insert, insert_new
+from engine.ledger.rows import change_rows, insert, insert_new
 from engine.ledger.tables import decisions, messages, slots, touches
 from engine.touches.delivery import DeliveryReason
 from engine.touches.queue import Queue
@@ -80,11 +80,10 @@ def mark_rung(connection: Connection, ids: Sequence[str], now: int) -> None:
 def claim(connection: Connection, ids: Sequence[str], owner: str, now: int, until: int, limit: int) -> list[Touch]:
     """Take up to `limit` due touches out of these for one worker, under a lease."""
     free = select(touches.c.id).where(touches.c.id.in_(ids), touches.c.state == State.PENDING, touches.c.due_at <= now, _looked_at())
-    free = free.order_by(touches.c.id).limit(limit).with_for_update(skip_locked=True)
-    taken = list(connection.scalars(free))
+    taken = free.order_by(touches.c.id).limit(limit).with_for_update(skip_locked=True).cte("free")
     change = {"state": State.CLAIMED, "owner": owner, "leased_until": until, "attempt": touches.c.attempt + 1}
-    connection.execute(update(touches).where(touches.c.id.in_(taken), touches.c.state == State.PENDING).values(**change))
-    return get_touches(connection, taken)
+    claimed = update(touches).where(touches.c.id.in_(select(taken.c.id))).values(**change).returning(touches)
+    return sorted((_touch(row) for row in connection.execute(claimed).mappings()), key=lambda touch: touch.id)
 
 
 def begin_sending(connection: Connection, letters: Sequence[tuple[Touch, bytes]], owner: str, now: int, until: int) -> frozenset[str]:
@@ -96,9 +95,8 @@ def begin_sending(connection: Connection, letters: Sequence[tuple[Touch, bytes]]
     begun = [(touch, body) for touch, body in letters if touch.id in held]
     if not begun:
         return frozenset()
-    change = {"state": State.SENDING, "leased_until": until, "begun_at": now, **{name: bindparam(f"new_{name}") for name in WRITTEN}}
-    written = [{"touch": touch.id, **{f"new_{name}": getattr(touch, name) for name in WRITTEN}} for touch, _ in begun]
-    connection.execute(update(touches).where(touches.c.id == bindparam("touch")).values(**change), written)
+    change = {"state": State.SENDING, "leased_until": until, "begun_at": now}
+    change_rows(connection, touches, [{"id": touch.id, **change, **{name: getattr(touch, name) for name in WRITTEN}} for touch, _ in begun])
     bodies = [{"touch_id": touch.id, "sha256": sha256(body).hexdigest(), "body": body} for touch, body in begun]
     kept = insert(connection, messages)
     newer = {name: getattr(kept.excluded, name) for name in ("sha256", "body")}
@@ -112,10 +110,9 @@ def finish(connection: Connection, owner: str, came_from: State, now: int, chang
     ended: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for touch_id in held:
         change = {**changes[touch_id], **RELEASED, **_ended(changes[touch_id], now)}
-        ended.setdefault(tuple(sorted(change)), []).append({"touch": touch_id, **{f"new_{name}": value for name, value in change.items()}})
-    for names, rows in ended.items():
-        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-        connection.execute(update(touches).where(touches.c.id == bindparam("touch")).values(**values), rows)
+        ended.setdefault(tuple(sorted(change)), []).append({"id": touch_id, **change})
+    for rows in ended.values():
+        change_rows(connection, touches, rows)
     return frozenset(held)
 
 
@@ -276,6 +273,8 @@ def message_of(connection: Connection, touch_id: str) -> bytes | None:
 
 def messages_of(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
     """The bytes already written for these touches."""
+    if not ids:
+        return {}
     rows = connection.execute(select(messages.c.touch_id, messages.c.body).where(messages.c.touch_id.in_(ids)))
     return {touch_id: bytes(body) for touch_id, body in rows}
 

@@ -1,6 +1,6 @@
 """Before letters are offered: receivers that fail are left alone for a while, and nobody is written to faster than the limits say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.calendar import SECOND
 from engine.channels import CHANNELS
@@ -11,7 +11,7 @@ from engine.decision.gates import EXPIRED
 from engine.detail import detail
 from engine.ledger import relays
 from engine.ledger.open import Connection
-from engine.pipeline.recheck import BACKOFF, Verdict
+from engine.pipeline.recheck import BACKOFF, Rechecked, Verdict
 from engine.pipeline.worker import Worker
 from engine.touches.breaker import Breaker, trouble_of
 from engine.touches.delivery import DeliveryReason
@@ -23,15 +23,13 @@ from engine.workspace.model import Workspace
 SPREAD = 30 * SECOND  # those that wait for the same receiver do not all come back in the same instant
 
 
-def ration(worker: Worker, verdicts: Sequence[Verdict]) -> list[Verdict]:
+def ration(worker: Worker, rechecked: Rechecked) -> list[Verdict]:
     """The verdicts, with those put off whose relay or domain is left alone, or whose limit a minute is reached."""
-    if not any(_is_relayed(verdict) for verdict in verdicts):
-        return list(verdicts)
+    if not any(_is_relayed(verdict) for verdict in rechecked.verdicts):
+        return list(rechecked.verdicts)
     now, workspace = worker.system.clock.now(), worker.system.workspace
-    verdicts = [_unless_without_relay(verdict, worker.system.config, workspace, now) for verdict in verdicts]
-    with worker.system.ledger.read() as connection:
-        known = relays.breakers_of(connection, [name for each in verdicts if _is_relayed(each) for name in names_of(workspace, each.touch)])
-    asked = [_unless_left_alone(verdict, workspace, known, now) for verdict in verdicts]
+    asked = [_unless_without_relay(verdict, worker.system.config, workspace, now) for verdict in rechecked.verdicts]
+    asked = [_unless_left_alone(verdict, workspace, rechecked.left_alone, now) for verdict in asked]
     if worker.system.config.mails_per_minute is None and worker.system.config.mails_per_minute_domain is None:
         return asked
     with worker.system.ledger.write() as connection:
@@ -51,14 +49,14 @@ def note(connection: Connection, workspace: Workspace, answers: Sequence[tuple[T
     relayed = [(touch, reply) for touch, reply in answers if CHANNELS[touch.channel].delivery == "relayed" and reply != TOO_LATE]
     if not relayed:
         return
-    known = relays.breakers_of(connection, [name for touch, _ in relayed for name in names_of(workspace, touch)])
     well = {name for touch, reply in relayed if reply.kind == "sent" for name in names_of(workspace, touch)}
-    relays.close_breakers(connection, well & known.keys())
+    relays.close_breakers(connection, well)
     failed = {}
     for touch, reply in relayed:
         trouble = trouble_of(reply.kind, reply.text)
         if trouble is not None and (name := names_of(workspace, touch)[trouble == "domain"]) not in well:
             failed[name] = reply.text
+    known = relays.breakers_of(connection, failed)
     for name in sorted(failed):
         relays.keep_breaker(connection, known.get(name, Breaker(name)).failed(now, failed[name]))
 
@@ -84,7 +82,7 @@ def _unless_without_relay(verdict: Verdict, config: Config, workspace: Workspace
     return put_off(verdict.touch, DeliveryReason.NO_RELAY, detail("relay", relay), now + BACKOFF)
 
 
-def _unless_left_alone(verdict: Verdict, workspace: Workspace, known: dict[str, Breaker], now: int) -> Verdict:
+def _unless_left_alone(verdict: Verdict, workspace: Workspace, known: Mapping[str, Breaker], now: int) -> Verdict:
     if not _is_relayed(verdict):
         return verdict
     found = [known[name] for name in names_of(workspace, verdict.touch) if name in known and known[name].open_until > now]

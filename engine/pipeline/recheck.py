@@ -14,6 +14,7 @@ from engine.decision.standing import Standing
 from engine.detail import detail
 from engine.facts.fold import Fold, fold_records, parse
 from engine.ledger import records as ledger_records
+from engine.ledger import relays
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import Connection
 from engine.pipeline.evaluate import Judged
@@ -22,6 +23,7 @@ from engine.pipeline.system import System
 from engine.pipeline.worker import Worker
 from engine.records.lake import read_accounts
 from engine.records.record import Record, bucket_of
+from engine.touches.breaker import Breaker
 from engine.touches.delivery import DeliveryReason
 from engine.touches.touch import State, Touch
 from engine.workspace.model import Workspace
@@ -38,7 +40,15 @@ class Verdict:
     change: Mapping[str, Any] = field(default_factory=dict)
 
 
-def recheck(worker: Worker, wave: Sequence[Touch]) -> list[Verdict]:
+@dataclass(frozen=True)
+class Rechecked:
+    """A wave's verdicts, and the relays and domains that were left alone when they were found."""
+
+    verdicts: Sequence[Verdict]
+    left_alone: Mapping[str, Breaker]
+
+
+def recheck(worker: Worker, wave: Sequence[Touch]) -> Rechecked:
     """Judge each touch again by today's rules on its stored fold plus what arrived since; under its rule's new name, if it has one."""
     system, workspace = worker.system, worker.system.workspace
     wave = [replace(touch, rule=workspace.rule_now(touch.rule) or touch.rule) for touch in wave]
@@ -48,14 +58,15 @@ def recheck(worker: Worker, wave: Sequence[Touch]) -> list[Verdict]:
         folds = _folds(connection, system, workspace, wave, now)
         judged = [Judged(touch.account_id, folds[touch.id], evaluator.answer(folds[touch.id], now, stale)) for touch in wave]
         standings = read_standings(connection, workspace, judged, now)
-        kept = ledger_touches.messages_of(connection, [touch.id for touch in wave])
+        kept = ledger_touches.messages_of(connection, [touch.id for touch in wave if touch.attempt > 1])
+        left_alone = relays.open_breakers(connection, now)
     verdicts = []
     for touch, each in zip(wave, judged, strict=True):
         account = standings[touch.account_id]
         others = [past for past in account.touches if past.id != touch.id]
         change = _stopped(touch, replace(account, answer=each.answer, touches=others), now)
         verdicts.append(Verdict(touch, change=change) if change else _written(worker, workspace, touch, each, now, kept.get(touch.id)))
-    return verdicts
+    return Rechecked(verdicts, left_alone)
 
 
 def _folds(connection: Connection, system: System, workspace: Workspace, wave: Sequence[Touch], now: int) -> dict[str, Fold]:

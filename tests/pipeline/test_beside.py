@@ -45,7 +45,7 @@ def test_a_compaction_between_two_questions_of_a_snapshot_hides_nothing(pg: Stor
     asked, pool = [], ThreadPoolExecutor(1)
 
     def compact_now(connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not asked and "FROM parts" in statement and connection.get_execution_options().get("banso_write"):
+        if not asked and "FROM parts" in statement and connection.get_execution_options().get("banso_writes"):
             asked.append(pool.submit(lambda: closing_compact(pg)))
             asked[0].exception(2)  # let it come as far as it can
 
