@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, RowMapping, case, delete, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, case, delete, select, update
 
 from engine.decision.standing import Pause
 from engine.ledger.instants import hold_advisory
@@ -10,6 +10,11 @@ from engine.ledger.rows import insert
 from engine.ledger.tables import pauses, suppressions, workers
 
 HOLD_LOCK = 0x62616E76  # the advisory lock of senders and of those who stop them, on PostgreSQL
+
+# What every wave asks, built once.
+_PAUSES_BEGUN = select(pauses).where(pauses.c.since <= bindparam("instant"), pauses.c.until > bindparam("instant")).order_by(pauses.c.id)
+_PAUSES_OPEN = select(pauses).where(pauses.c.lifted_at.is_(None), pauses.c.until > bindparam("now")).order_by(pauses.c.id)
+_SUPPRESSIONS = select(suppressions).where(suppressions.c.address.in_(bindparam("addresses", expanding=True)))
 
 
 def hold_still(connection: Connection, *, alone: bool) -> None:
@@ -37,14 +42,13 @@ def lifted_pauses(connection: Connection, scope: str, names: Sequence[str], by: 
 
 def pauses_at(connection: Connection, instant: int) -> list[Pause]:
     """The pauses in force at an instant."""
-    begun = (pauses.c.since <= instant, pauses.c.until > instant)
-    rows = connection.execute(select(pauses).where(*begun).order_by(pauses.c.id)).mappings()
+    rows = connection.execute(_PAUSES_BEGUN, {"instant": instant}).mappings()
     return [Pause(row["scope"], row["name"], row["reason"], row["until"]) for row in rows if row["lifted_at"] is None or row["lifted_at"] > instant]
 
 
 def pauses_now(connection: Connection, now: int) -> list[Pause]:
     """The pauses that nobody lifted and that are not over. When they began is not asked: it was told by another machine's clock."""
-    rows = connection.execute(select(pauses).where(pauses.c.lifted_at.is_(None), pauses.c.until > now).order_by(pauses.c.id)).mappings()
+    rows = connection.execute(_PAUSES_OPEN, {"now": now}).mappings()
     return [Pause(row["scope"], row["name"], row["reason"], row["until"]) for row in rows]
 
 
@@ -76,7 +80,7 @@ def suppressed_now(connection: Connection, addresses: Iterable[str]) -> dict[str
 
 def _suppressions(connection: Connection, addresses: Iterable[str]) -> Sequence[RowMapping]:
     wanted = sorted({address.lower() for address in addresses})
-    return connection.execute(select(suppressions).where(suppressions.c.address.in_(wanted))).mappings().all()
+    return connection.execute(_SUPPRESSIONS, {"addresses": wanted}).mappings().all()
 
 
 def _kinds(rows: Iterable[RowMapping]) -> dict[str, frozenset[str]]:

@@ -14,6 +14,12 @@ FIXED = "fixed"
 QUEUE_SECONDS = 300
 LONGER_WAITS = text(f"SELECT set_config('lock_timeout', '{QUEUE_SECONDS}s', true), set_config('statement_timeout', '{2 * QUEUE_SECONDS}s', true)")
 
+_LOCK = {
+    shared: (text(f"SELECT pg_try_advisory_{kind}(:lock)"), text(f"SELECT pg_advisory_{kind}(:lock)"))
+    for shared, kind in ((True, "xact_lock_shared"), (False, "xact_lock"))
+}
+_FIXED = select(marks.c.value).where(marks.c.name == FIXED)
+
 
 def accept_instant(connection: Connection, now: int) -> int:
     """The `known_at` of records accepted in this transaction: now, but after every run that was already fixed."""
@@ -37,10 +43,10 @@ def hold_advisory(connection: Connection, lock: int, *, shared: bool) -> None:
     The waits here are queues, as a load may hold the lock for many seconds: longer ones than for rows are no sign of a fault.
     """
     if connection.dialect.name == "postgresql":
-        kind = "xact_lock_shared" if shared else "xact_lock"
-        if not connection.scalar(text(f"SELECT pg_try_advisory_{kind}(:lock)"), {"lock": lock}):
+        try_it, wait_for_it = _LOCK[shared]
+        if not connection.scalar(try_it, {"lock": lock}):
             connection.execute(LONGER_WAITS)
-            connection.execute(text(f"SELECT pg_advisory_{kind}(:lock)"), {"lock": lock})
+            connection.execute(wait_for_it, {"lock": lock})
 
 
 def fix_instant(connection: Connection, instant: int) -> int:
@@ -58,4 +64,4 @@ def arrival(connection: Connection) -> int:
 
 
 def _fixed(connection: Connection) -> int:
-    return int(connection.scalar(select(marks.c.value).where(marks.c.name == FIXED)) or 0)
+    return int(connection.scalar(_FIXED) or 0)

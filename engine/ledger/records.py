@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, case, delete, func, select, update
+from sqlalchemy import Connection, RowMapping, and_, bindparam, case, delete, func, select, update
 
 from engine.ledger.instants import accept_instant, arrival
 from engine.ledger.rows import COUNTED, insert, insert_new
@@ -15,6 +15,10 @@ from engine.records.lake import Part
 from engine.records.record import COLUMNS, Record, bucket_of
 
 BATCH = 500  # ids per statement
+
+# What every wave asks, built once.
+_TAIL_SINCE = select(tail).where(tail.c.id > bindparam("arrival"), tail.c.account_id.in_(bindparam("accounts", expanding=True))).order_by(tail.c.id)
+_NEWEST_BULK = select(func.max(parts.c.arrival)).where(parts.c.bulk.is_(True))
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,8 @@ def tail_since(connection: Connection, runs: Collection[tuple[str, int]]) -> dic
     """(account, arrival of a run) → the account's records that arrived after the run, moved or not."""
     found: dict[tuple[str, int], list[Record]] = {run: [] for run in runs}
     arrivals = [arrival for _, arrival in runs]
-    wanted = select(tail).where(tail.c.id > min(arrivals, default=0), tail.c.account_id.in_({account for account, _ in runs})).order_by(tail.c.id)
-    for row in connection.execute(wanted).mappings():
+    accounts = sorted({account for account, _ in runs})
+    for row in connection.execute(_TAIL_SINCE, {"arrival": min(arrivals, default=0), "accounts": accounts}).mappings():
         record = Record(**{name: row[name] for name in COLUMNS})
         for since in set(arrivals):
             if (record.account_id, since) in found and row["id"] > since:
@@ -135,7 +139,7 @@ def tail_since(connection: Connection, runs: Collection[tuple[str, int]]) -> dic
 
 def newest_bulk(connection: Connection) -> int:
     """The arrival of the newest records that came into the lake without passing through the tail; 0 if none did."""
-    return connection.scalar(select(func.max(parts.c.arrival)).where(parts.c.bulk.is_(True))) or 0
+    return connection.scalar(_NEWEST_BULK) or 0
 
 
 def add_marker(connection: Connection, source: str, at: int, properties: str) -> int:

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from engine.ledger.rows import insert
 from engine.ledger.tables import breakers, rates
 from engine.touches.breaker import Breaker
+
+# What every wave asks, built once.
+_OPEN = select(breakers).where(breakers.c.open_until > bindparam("now"))
+_CLOSE = delete(breakers).where(breakers.c.name.in_(bindparam("names", expanding=True)))
 
 
 def breakers_of(connection: Connection, names: Iterable[str]) -> dict[str, Breaker]:
@@ -20,7 +24,7 @@ def breakers_of(connection: Connection, names: Iterable[str]) -> dict[str, Break
 
 def open_breakers(connection: Connection, now: int) -> dict[str, Breaker]:
     """The relays and domains that are left alone."""
-    rows = connection.execute(select(breakers).where(breakers.c.open_until > now)).mappings()
+    rows = connection.execute(_OPEN, {"now": now}).mappings()
     return {row["name"]: Breaker(**row) for row in rows}
 
 
@@ -36,7 +40,7 @@ def keep_breaker(connection: Connection, breaker: Breaker) -> None:
 
 def close_breakers(connection: Connection, names: Iterable[str]) -> None:
     if wanted := sorted(set(names)):
-        connection.execute(delete(breakers).where(breakers.c.name.in_(wanted)))
+        connection.execute(_CLOSE, {"names": wanted})
 
 
 def full_until(connection: Connection, names: Iterable[str]) -> dict[str, int]:

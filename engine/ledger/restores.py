@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, and_, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, text, update
 
 from engine.ledger.decisions import add_decisions
 from engine.ledger.rows import insert
@@ -15,6 +15,13 @@ from engine.touches.touch import LIVE, State, Touch
 
 COUNT = "count"
 BATCH = 500  # touches per statement
+_COUNT_ON = text("INSERT INTO marks (name, value) VALUES (:name, 1) ON CONFLICT (name) DO UPDATE SET value = marks.value + 1 RETURNING value")
+_MUST_HOLD = select(
+    or_(
+        func.coalesce(select(marks.c.value).where(marks.c.name == COUNT).scalar_subquery(), 0) < bindparam("newest"),
+        exists().where(restores.c.released_at.is_(None)),
+    )
+)
 CERTAIN = frozenset({State.SENT, State.UNKNOWN})  # what a backup already knows of a letter that is in doubt
 
 
@@ -39,9 +46,7 @@ def counted(connection: Connection) -> int:
 
 def count_on(connection: Connection) -> int:
     """The next number. Whoever takes one waits for the last who did, so take it at the end of a transaction."""
-    first = insert(connection, marks).values(name=COUNT, value=1)
-    following = first.on_conflict_do_update(index_elements=["name"], set_={"value": marks.c.value + 1})
-    return int(connection.scalars(following.returning(marks.c.value)).one())
+    return int(connection.scalars(_COUNT_ON, {"name": COUNT}).one())
 
 
 def holding(connection: Connection) -> Restore | None:
@@ -58,9 +63,7 @@ def last(connection: Connection) -> Restore | None:
 
 def must_hold(connection: Connection, newest: int) -> bool:
     """Whether nothing may be sent: a restore is not released yet, or not even noticed. `newest`: of the counterfoils, asked before."""
-    count = select(marks.c.value).where(marks.c.name == COUNT).scalar_subquery()
-    held = exists().where(restores.c.released_at.is_(None))
-    return bool(connection.scalar(select(or_(func.coalesce(count, 0) < newest, held))))
+    return bool(connection.scalar(_MUST_HOLD, {"newest": newest}))
 
 
 def hold(connection: Connection, restore: Restore) -> None:

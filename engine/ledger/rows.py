@@ -5,9 +5,10 @@ On PostgreSQL many rows travel as one JSON text instead of a message each.
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import Connection, bindparam, text, update
+from sqlalchemy import Connection, TextClause, Update, bindparam, text, update
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -30,24 +31,35 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     if connection.dialect.name == "sqlite":
         unless_there = insert(connection, table).on_conflict_do_nothing()
         return connection.execute(unless_there, list(rows), execution_options=COUNTED).rowcount
-    names = ", ".join(f'"{name}"' for name in rows[0])
-    taken = text(f'INSERT INTO "{table.name}" ({names}) SELECT {names} FROM {_recordset(table)} ON CONFLICT DO NOTHING')
-    return connection.execute(taken, _as_json(rows), execution_options=COUNTED).rowcount
+    return connection.execute(_insert_recordset(table, tuple(rows[0])), _as_json(rows), execution_options=COUNTED).rowcount
 
 
 def change_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Each row's `id` says which row becomes like it in the other columns it names; all name the same."""
-    names = [name for name in rows[0] if name != "id"] if rows else []
-    if not names:
+    if not rows:
         return
+    names = tuple(name for name in rows[0] if name != "id")
     if connection.dialect.name == "sqlite":
-        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-        change = update(table).where(table.c.id == bindparam("new_id")).values(**values)
-        connection.execute(change, [{f"new_{name}": value for name, value in row.items()} for row in rows])
-        return
-    values_text = ", ".join(f'"{name}" = new."{name}"' for name in names)
-    changed = text(f'UPDATE "{table.name}" SET {values_text} FROM {_recordset(table)} AS new WHERE "{table.name}".id = new.id')
-    connection.execute(changed, _as_json(rows))
+        connection.execute(_change_one(table, names), [{f"new_{name}": value for name, value in row.items()} for row in rows])
+    else:
+        connection.execute(_change_by_recordset(table, names), _as_json(rows))
+
+
+@cache
+def _change_one(table: Table, names: tuple[str, ...]) -> Update:
+    return update(table).where(table.c.id == bindparam("new_id")).values({name: bindparam(f"new_{name}") for name in names})
+
+
+@cache
+def _change_by_recordset(table: Table, names: tuple[str, ...]) -> TextClause:
+    values = ", ".join(f'"{name}" = new."{name}"' for name in names)
+    return text(f'UPDATE "{table.name}" SET {values} FROM {_recordset(table)} AS new WHERE "{table.name}".id = new.id')
+
+
+@cache
+def _insert_recordset(table: Table, names: tuple[str, ...]) -> TextClause:
+    listed = ", ".join(f'"{name}"' for name in names)
+    return text(f'INSERT INTO "{table.name}" ({listed}) SELECT {listed} FROM {_recordset(table)} ON CONFLICT DO NOTHING')
 
 
 def _recordset(table: Table) -> str:

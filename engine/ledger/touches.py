@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, delete, false, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, RowMapping, Select, and_, bindparam, delete, func, or_, select, text, update
 
 from engine.decision.gates import EXPIRED
-from engine.ledger.rows import change_rows, insert, insert_new
+from engine.ledger.rows import change_rows, insert_new
 from engine.ledger.tables import decisions, messages, slots, touches
 from engine.touches.delivery import DeliveryReason
 from engine.touches.queue import Queue
@@ -18,6 +18,49 @@ COLUMNS = tuple(Touch.__dataclass_fields__)
 RELEASED = {"owner": None, "leased_until": None, "rung_at": None}
 WRITTEN = ("contact_id", "address", "window_last_day")  # what a letter settles of its touch
 AT_ONCE = 10_000  # rows that one sweep ends or frees; the next takes the rest
+
+# Of no run that is still under way: until the brake has seen all that a night made, nothing of it goes out.
+LOOKED_AT = touches.c.slot.not_in(select(slots.c.job + "/" + slots.c.slot).where(slots.c.finished_at.is_(None)))
+
+# What every wave asks stands here, built once: else half of a worker's time goes into building it.
+_IDS: BindParameter[str] = bindparam("ids", expanding=True)
+_HELD = (
+    select(touches.c.id)
+    .where(touches.c.id.in_(_IDS), touches.c.owner == bindparam("owner"), touches.c.state.in_(bindparam("states", expanding=True)))
+    .where(touches.c.leased_until > bindparam("leased_after"))
+    .order_by(touches.c.id)
+    .with_for_update()
+)
+_FREE = (
+    select(touches.c.id)
+    .where(touches.c.id.in_(_IDS), touches.c.state == State.PENDING, touches.c.due_at <= bindparam("now"), LOOKED_AT)
+    .order_by(touches.c.id)
+    .limit(bindparam("at_most"))
+    .with_for_update(skip_locked=True)
+    .cte("free")
+)
+_CLAIM = (
+    update(touches)
+    .where(touches.c.id.in_(select(_FREE.c.id)))
+    .values(state=State.CLAIMED, owner=bindparam("by"), leased_until=bindparam("until"), attempt=touches.c.attempt + 1)
+    .returning(touches)
+)
+_COUNTED = (
+    select(touches)
+    .where(
+        touches.c.account_id.in_(bindparam("accounts", expanding=True)),
+        or_(
+            touches.c.state.in_(list(COUNTED)),
+            and_(touches.c.state == State.FAILED, touches.c.reason == DeliveryReason.REFUSED),
+            touches.c.ended_at >= bindparam("before"),
+        ),
+    )
+    .order_by(touches.c.decided_at, touches.c.id)
+)
+_KEEP_MESSAGE = text(
+    "INSERT INTO messages (touch_id, sha256, body) VALUES (:touch_id, :sha256, :body) "
+    "ON CONFLICT (touch_id) DO UPDATE SET sha256 = excluded.sha256, body = excluded.body"
+)
 
 
 def add_touches(connection: Connection, new: Iterable[Touch]) -> None:
@@ -44,11 +87,8 @@ def counted_touches(connection: Connection, accounts: Sequence[str], *, before: 
 
     What could not be written, or went to a mailbox that is none, counts for nothing: it is to go out when template or address is mended.
     """
-    refused = and_(touches.c.state == State.FAILED, touches.c.reason == DeliveryReason.REFUSED)
-    later = touches.c.ended_at >= before if before is not None else false()
-    wanted = select(touches).where(touches.c.account_id.in_(accounts), or_(touches.c.state.in_(list(COUNTED)), refused, later))
     found: dict[str, list[Touch]] = {}
-    for row in connection.execute(wanted.order_by(touches.c.decided_at, touches.c.id)).mappings():
+    for row in connection.execute(_COUNTED, {"accounts": list(accounts), "before": before}).mappings():
         found.setdefault(row["account_id"], []).append(_touch(row))
     return found
 
@@ -58,15 +98,9 @@ def _touch(row: RowMapping) -> Touch:
     return Touch(**{**values, "state": State(row["state"])})
 
 
-def _looked_at() -> ColumnElement[bool]:
-    """Of no run that is still under way: until the brake has seen all that a night made, nothing of it goes out."""
-    under_way = select(slots.c.job + "/" + slots.c.slot).where(slots.c.finished_at.is_(None))
-    return touches.c.slot.not_in(under_way)
-
-
 def due_ids(connection: Connection, now: int, rung_before: int, limit: int, queue: Queue) -> list[str]:
     """Pending touches of a queue that are due and were not rung for lately; none that somebody else is at."""
-    waiting = and_(touches.c.state == State.PENDING, touches.c.due_at <= now, touches.c.channel == queue.channel, _looked_at())
+    waiting = and_(touches.c.state == State.PENDING, touches.c.due_at <= now, touches.c.channel == queue.channel, LOOKED_AT)
     quiet = or_(touches.c.rung_at.is_(None), touches.c.rung_at < rung_before)
     mine = touches.c.rule.in_(queue.only) if queue.only is not None else touches.c.rule.not_in(queue.but)
     wanted = select(touches.c.id).where(waiting, quiet, mine).order_by(touches.c.due_at, touches.c.id).limit(limit)
@@ -79,11 +113,8 @@ def mark_rung(connection: Connection, ids: Sequence[str], now: int) -> None:
 
 def claim(connection: Connection, ids: Sequence[str], owner: str, now: int, until: int, limit: int) -> list[Touch]:
     """Take up to `limit` due touches out of these for one worker, under a lease."""
-    free = select(touches.c.id).where(touches.c.id.in_(ids), touches.c.state == State.PENDING, touches.c.due_at <= now, _looked_at())
-    taken = free.order_by(touches.c.id).limit(limit).with_for_update(skip_locked=True).cte("free")
-    change = {"state": State.CLAIMED, "owner": owner, "leased_until": until, "attempt": touches.c.attempt + 1}
-    claimed = update(touches).where(touches.c.id.in_(select(taken.c.id))).values(**change).returning(touches)
-    return sorted((_touch(row) for row in connection.execute(claimed).mappings()), key=lambda touch: touch.id)
+    rows = connection.execute(_CLAIM, {"ids": list(ids), "now": now, "at_most": limit, "by": owner, "until": until}).mappings()
+    return sorted(map(_touch, rows), key=lambda touch: touch.id)
 
 
 def begin_sending(connection: Connection, letters: Sequence[tuple[Touch, bytes]], owner: str, now: int, until: int) -> frozenset[str]:
@@ -97,10 +128,7 @@ def begin_sending(connection: Connection, letters: Sequence[tuple[Touch, bytes]]
         return frozenset()
     change = {"state": State.SENDING, "leased_until": until, "begun_at": now}
     change_rows(connection, touches, [{"id": touch.id, **change, **{name: getattr(touch, name) for name in WRITTEN}} for touch, _ in begun])
-    bodies = [{"touch_id": touch.id, "sha256": sha256(body).hexdigest(), "body": body} for touch, body in begun]
-    kept = insert(connection, messages)
-    newer = {name: getattr(kept.excluded, name) for name in ("sha256", "body")}
-    connection.execute(kept.on_conflict_do_update(index_elements=["touch_id"], set_=newer), bodies)
+    connection.execute(_KEEP_MESSAGE, [{"touch_id": touch.id, "sha256": sha256(body).hexdigest(), "body": body} for touch, body in begun])
     return frozenset(held)
 
 
@@ -159,12 +187,10 @@ def take_back(connection: Connection, ids: Sequence[str], owner: str) -> None:
     connection.execute(update(touches).where(touches.c.id.in_(mine)).values(state=State.PENDING, begun_at=None, window_last_day=None, **RELEASED))
 
 
-def _held_by(connection: Connection, ids: Sequence[str], owner: str, *states: State, leased_after: int | None = None) -> list[str]:
+def _held_by(connection: Connection, ids: Sequence[str], owner: str, *states: State, leased_after: int = 0) -> list[str]:
     """Those of these touches that the worker holds, locked in order of id: its threads would else wait for each other in a circle."""
-    held = and_(touches.c.id.in_(ids), touches.c.owner == owner, touches.c.state.in_(states))
-    if leased_after is not None:
-        held = and_(held, touches.c.leased_until > leased_after)
-    return list(connection.scalars(select(touches.c.id).where(held).order_by(touches.c.id).with_for_update()))
+    asked = {"ids": list(ids), "owner": owner, "states": list(states), "leased_after": leased_after}
+    return list(connection.scalars(_HELD, asked))
 
 
 @dataclass(frozen=True)
@@ -257,7 +283,7 @@ def unknown_touches(connection: Connection) -> list[Touch]:
 def count_due(connection: Connection, now: int) -> int:
     """Touches that a worker could take now or is holding."""
     held = touches.c.state.in_([State.CLAIMED, State.SENDING])
-    open_now = or_(held, and_(touches.c.state == State.PENDING, touches.c.due_at <= now, _looked_at()))
+    open_now = or_(held, and_(touches.c.state == State.PENDING, touches.c.due_at <= now, LOOKED_AT))
     return int(connection.scalar(select(func.count()).select_from(touches).where(open_now)) or 0)
 
 

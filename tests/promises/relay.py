@@ -50,6 +50,14 @@ class Scripted:
     taken: Counter[str] = field(default_factory=Counter)
     asked: Counter[str] = field(default_factory=Counter)  # recipient -> MAIL FROM commands that came before it
     port: int = 0
+    talks: list["Conversation"] = field(default_factory=list)
+
+    def hang_up(self, said: bytes) -> None:
+        """Close every connection from this side, as relays do with those that lay idle."""
+        for talk in self.talks:
+            with suppress(OSError):
+                talk.connection.sendall(said)
+                talk.connection.shutdown(socket.SHUT_RDWR)
 
     def serve(self, server: socket.socket) -> None:
         with suppress(OSError):
@@ -60,6 +68,7 @@ class Scripted:
     def _converse(self, connection: socket.socket) -> None:
         script, self.script = self.script, None
         conversation = Conversation(self, connection, script)
+        self.talks.append(conversation)
         with suppress(Over, OSError):
             conversation.run()
         conversation.close()

@@ -101,3 +101,20 @@ def test_a_relay_that_always_says_later_is_asked_until_the_deadline(story: Story
     story.dispatch("2026-04-10 09:00")
     assert story.states() == [("next-setting", "expired", "expired")]
     assert inbox.mails == []
+
+
+@pytest.mark.parametrize("said", [b"", b"421 4.4.2 idle for too long\r\n"])
+def test_a_connection_that_the_relay_closed_meanwhile_delays_nobody(relay: Scripted, tmp_path: Path, said: bytes) -> None:
+    story = Story(tmp_path, smtp_url=f"smtp://banso:secret@127.0.0.1:{relay.port}")
+    story.given(*(a_stalled_customer(f"c{number}") for number in range(2)))
+    story.nightly("2026-04-07 02:00")
+    story.heard("2026-04-07 09:00")
+    story.clock.set(at("2026-04-07 09:00"))
+    worker = story.worker()
+    for touch in story.touches():
+        dispatch(worker, [touch.id])
+        relay.hang_up(said)
+    worker.close()
+    assert [touch.state for touch in story.touches()] == ["sent", "sent"]
+    assert sorted(relay.taken.values()) == [1, 1]
+    story.close()

@@ -17,6 +17,7 @@ from engine.errors import BansoError, refuse
 COMMAND_SECONDS = 30
 FINAL_REPLY_SECONDS = 600  # RFC 5321 4.5.3.2.6 asks senders to wait ten minutes for the reply to the final dot
 PERMANENT = 500
+CLOSING = 421  # RFC 5321 3.8
 BAD_MAILBOX = re.compile(r"5\.1\.(1|2|3|10)\b")  # RFC 3463: no such mailbox, system or syntax; null MX
 
 
@@ -35,6 +36,7 @@ class SmtpTransport:
         self.host, self._port = parts.hostname, port or (465 if self._tls else 25)
         self._login = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         self._session: smtplib.SMTP | None = None
+        self._begun = False  # a letter was offered and has no final reply
 
     def _connected(self) -> smtplib.SMTP:
         if self._session is None:
@@ -44,7 +46,7 @@ class SmtpTransport:
                     if not isinstance(session.sock, ssl.SSLSocket):
                         raise refuse("E631", f"{self.host}:{self._port}")
                     session.login(*self._login)
-            self._session = session
+            self._session, self._begun = session, False
         return self._session
 
     def opened(self) -> smtplib.SMTP:
@@ -61,12 +63,10 @@ class SmtpTransport:
 
     def offer(self, letter: Letter) -> Reply | None:
         try:
-            session = self._connected()
-            session.rset()
-            code, text = session.mail(letter.sender, [f"ENVID={letter.touch_id}"] if session.has_extn("dsn") else [])  # RFC 3461: a bounce names it
+            code, text = self._mail_from(letter)
             if code != 250:
                 return _negative(code, text)
-            code, text = session.rcpt(letter.address)
+            code, text = self._connected().rcpt(letter.address)
             if code not in {250, 251}:
                 return _negative(code, text, of_mailbox=True)
         except (
@@ -80,6 +80,25 @@ class SmtpTransport:
             self._drop()
             return Reply("later", f"{type(error).__name__}: {error}")
         return None
+
+    def _mail_from(self, letter: Letter) -> tuple[int, bytes]:
+        """The letter's first command; over a new connection where the relay had closed the old one, as it does with those that lie idle."""
+        if self._session is not None:
+            try:
+                code, text = self._begin(self._session, letter)
+                if code != CLOSING:
+                    return code, text
+            except smtplib.SMTPServerDisconnected as error:
+                if isinstance(error.__context__, TimeoutError):
+                    raise
+            self._drop()
+        return self._begin(self._connected(), letter)
+
+    def _begin(self, session: smtplib.SMTP, letter: Letter) -> tuple[int, bytes]:
+        if self._begun:
+            session.rset()
+        self._begun = True
+        return session.mail(letter.sender, [f"ENVID={letter.touch_id}"] if session.has_extn("dsn") else [])  # RFC 3461: a bounce names it
 
     def hand_over(self, letter: Letter, in_time: InTime) -> Reply:
         if not in_time():
@@ -108,6 +127,7 @@ class SmtpTransport:
         except (smtplib.SMTPException, OSError) as error:
             self._drop()
             return Reply("unclear", f"{type(error).__name__}: {error}")
+        self._begun = False
         if 200 <= code < 300:  # RFC 5321 4.2.1: the second digit and the third only refine the first
             return Reply("sent", f"{code} {_text(text)}")
         if 400 <= code < 600:
