@@ -17,7 +17,7 @@ YAMMER = "BANSO_YAMMER_DATA"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all-mutations", action="store_true", help="Spoil the workspace in every way instead of a few of each kind.")
+    parser.addoption("--mutations", metavar="PART/PARTS", help="Spoil the workspace in every way, or every PARTS-th, instead of a few of each kind.")
     parser.addoption("--update-golden", action="store_true", help="Write what came out as the new golden files; read the diff before you commit it.")
 
 

@@ -25,7 +25,7 @@ from tests.promises.scale import scaled
 from tests.story import Story
 
 MANY = scaled(48, 10_000)
-BLIND_SEEDS = scaled(4, 1_000)
+BLIND_SEEDS = scaled(8, 1_000)
 SAFE_PYTHON = (3, 14, 3)  # for the doctor: the version that runs the tests is not its matter
 
 

@@ -1,6 +1,6 @@
 """Whatever is spoilt in a workspace is told in words, at its line, or changes nothing.
 
-`--all-mutations` tries all of them (`make mutations`); else a few of each kind, drawn by a fixed seed.
+`--mutations 1/1` tries all of them (`make mutations`), `--mutations 3/10` every tenth from the third; else a few of each kind, drawn by a fixed seed.
 """
 
 import random
@@ -30,13 +30,17 @@ Told = tuple[Mutation, list[Fault]]
 def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Told]:
     """Each mutation with the faults it earns; an exception of any other kind fails here and names the mutation."""
     root = Path(shutil.copytree(SPACE, tmp_path_factory.mktemp("mutations") / "space"))
-    return [(mutation, faults_of(root, mutation)) for mutation in drawn(everything=bool(request.config.getoption("--all-mutations")))]
+    part = request.config.getoption("--mutations")
+    return [(mutation, faults_of(root, mutation)) for mutation in (part_of(part) if part else drawn())]
 
 
-def drawn(*, everything: bool) -> list[Mutation]:
+def part_of(part: str) -> list[Mutation]:
+    number, parts = map(int, part.split("/"))
+    return list(mutations(SPACE))[number - 1 :: parts]
+
+
+def drawn() -> list[Mutation]:
     found = list(mutations(SPACE))
-    if everything:
-        return found
     draw, kinds = random.Random(SEED), sorted({each.kind for each in found})
     groups = {kind: [each for each in found if each.kind == kind] for kind in kinds}
     return [each for kind in kinds for each in draw.sample(groups[kind], min(EACH, len(groups[kind])))]
