@@ -41,7 +41,7 @@ LINE = {  # so that a line that was cut without a word, or a server that froze, 
     "keepalives_count": 4,
     "tcp_user_timeout": 30_000,
 }
-REST_SECONDS = 2.0
+REST_SECONDS = 2.0  # after which a line to PostgreSQL may have died unnoticed
 DISK_FULL = "53100"  # PostgreSQL's code
 SAFE_SQLITE = (3, 51, 3)  # below, a checkpoint racing a WAL reset can corrupt the file
 
@@ -181,7 +181,7 @@ def _begin_rest(_connection: object, record: ConnectionPoolEntry) -> None:
 
 
 def _ask_after_rest(engine: Engine, connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-    """A line that lay idle may be dead: ask before it is used. One that was used just now is not asked each time, which would be a fifth of all calls."""
+    """A line that lay idle may be dead: ask before it is used. One that was used just now is not."""
     if monotonic_seconds() - record.info.get("rests_since", monotonic_seconds()) < REST_SECONDS:
         return
     try:

@@ -9,7 +9,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, RowMapping, Sel
 
 from engine.decision.gates import EXPIRED
 from engine.ledger.rows import change_rows, insert_new
-from engine.ledger.tables import decisions, messages, slots, touches
+from engine.ledger.tables import messages, slots, touches
 from engine.touches.delivery import DeliveryReason
 from engine.touches.queue import Queue
 from engine.touches.touch import COUNTED, ENDED, LIVE, State, Touch
@@ -22,7 +22,7 @@ AT_ONCE = 10_000  # rows that one sweep ends or frees; the next takes the rest
 # Of no run that is still under way: until the brake has seen all that a night made, nothing of it goes out.
 LOOKED_AT = touches.c.slot.not_in(select(slots.c.job + "/" + slots.c.slot).where(slots.c.finished_at.is_(None)))
 
-# What every wave asks stands here, built once: else half of a worker's time goes into building it.
+# What every wave asks, built once.
 _IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _HELD = (
     select(touches.c.id)
@@ -292,11 +292,6 @@ def next_due(connection: Connection) -> int | None:
     return first
 
 
-def message_of(connection: Connection, touch_id: str) -> bytes | None:
-    body = connection.scalar(select(messages.c.body).where(messages.c.touch_id == touch_id))
-    return bytes(body) if body is not None else None
-
-
 def messages_of(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
     """The bytes already written for these touches."""
     if not ids:
@@ -305,20 +300,5 @@ def messages_of(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:
     return {touch_id: bytes(body) for touch_id, body in rows}
 
 
-def imbalance(connection: Connection) -> list[tuple[str, int, int]]:
-    """(rule, won decisions, touches) where the books do not balance; empty when they do."""
-    won = _counted(connection, select(decisions.c.rule, func.count()).where(decisions.c.touch_id.is_not(None)).group_by(decisions.c.rule))
-    made = _counted(connection, select(touches.c.rule, func.count()).group_by(touches.c.rule))
-    return [(rule, won.get(rule, 0), made.get(rule, 0)) for rule in sorted(won.keys() | made.keys()) if won.get(rule, 0) != made.get(rule, 0)]
-
-
 def _counted(connection: Connection, wanted: Select[str, int]) -> dict[str, int]:
     return dict(connection.execute(wanted).all())
-
-
-def last_sent_accounts(connection: Connection, limit: int) -> list[str]:
-    """Accounts by their newest sent touch."""
-    sent = select(touches.c.account_id).where(touches.c.state == State.SENT)
-    return list(
-        connection.scalars(sent.group_by(touches.c.account_id).order_by(func.max(touches.c.sent_at).desc(), touches.c.account_id).limit(limit))
-    )

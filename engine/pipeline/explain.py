@@ -13,7 +13,6 @@ from engine.decision.standing import Standing
 from engine.errors import refuse
 from engine.facts.fold import dump
 from engine.ledger import decisions as ledger_decisions
-from engine.ledger import touches as ledger_touches
 from engine.pipeline.evaluate import Judged, judge_one
 from engine.pipeline.matched import nightly_rules
 from engine.pipeline.nightly import JOB
@@ -218,15 +217,3 @@ def imagined(workspace: Workspace, rule_id: str, rule: RuleSpec, judged: Judged,
     given = Stock(workspace).allot(candidate, standing)
     won = Decision(candidate, rule.do.lane, "won", place=given.place)
     return plan_touch(won, standing, RunOccasion("preview", 0, dump(judged.fold)))
-
-
-def sent_message(system: System, touch_id: str) -> bytes | None:
-    """The bytes of a touch that went out."""
-    with system.ledger.read() as connection:
-        return ledger_touches.message_of(connection, touch_id)
-
-
-def last_touched(system: System, limit: int = 1) -> list[str]:
-    """Accounts whose touch was sent most recently, for demonstrations and examples."""
-    with system.ledger.read() as connection:
-        return ledger_touches.last_sent_accounts(connection, limit)

@@ -143,9 +143,6 @@ class Workspace:
         """The names that touches, pauses and approvals of a rule may stand under; one that is no rule of today may still have some."""
         return self.rules[name].names(name) if name in self.rules else (name,)
 
-    def lane_order(self, lane: Lane) -> Sequence[str]:
-        return self.order[lane]
-
     def field_kinds(self) -> dict[str, Kind]:
         """What each field's values are read as: the declared type of the fact on it."""
         return {spec.attribute: spec.type_ for spec in self.facts.values() if isinstance(spec, Attribute)}

@@ -289,7 +289,7 @@ def test_a_touch_goes_its_way(ledger: Ledger) -> None:
         to_sato = replace(touch, contact_id="sato", address="sato@aozora.example.jp")
         assert not touches.begin_sending(connection, [(touch, b"x")], "other", NOW, LEASE)
         assert touches.begin_sending(connection, [(to_sato, b"letter \xff")], "w", NOW, LEASE)
-        assert touches.message_of(connection, "t1") == b"letter \xff"
+        assert touches.messages_of(connection, ["t1"]) == {"t1": b"letter \xff"}
         assert touches.messages_of(connection, ["t1", "t9"]) == {"t1": b"letter \xff"}
         assert not touches.finish(connection, "other", State.SENDING, NOW, {"t1": {"state": State.SENT}})
         assert touches.finish(connection, "w", State.SENDING, NOW, {"t1": {"state": State.SENT, "sent_at": NOW, "window_last_day": 20_551}})
@@ -383,15 +383,6 @@ def test_what_is_overdue_expires(ledger: Ledger) -> None:
     with ledger.write() as connection:
         touches.add_touches(connection, [a_touch()])
         assert [touches.expire_overdue(connection, now) for now in (deadline, deadline + 1, deadline + 2)] == [0, 1, 0]
-
-
-def test_the_books(ledger: Ledger) -> None:
-    with ledger.write() as connection:
-        assert touches.imbalance(connection) == []
-        decisions.add_decisions(connection, [a_decision()])
-        assert touches.imbalance(connection) == [("next-setting", 1, 0)]
-        touches.add_touches(connection, [a_touch()])
-        assert touches.imbalance(connection) == []
 
 
 # --- holds ------------------------------------------------------------------------------------------------------------

@@ -4,8 +4,8 @@ from collections import Counter
 
 from sqlalchemy import select
 
+from engine.ledger.overview import books
 from engine.ledger.tables import tail, touches
-from engine.ledger.touches import imbalance
 from tests.faults.town import ACCOUNTS, AWAY, Eve, Town
 
 NEVER_TAKEN = frozenset({"failed", "expired", "dropped", "withheld"})
@@ -26,7 +26,7 @@ def wrongs(town: Town) -> list[str]:
     with town.ledger.read() as connection:
         rows = connection.execute(select(touches)).mappings().all()
         told = Counter(connection.scalars(select(tail.c.source_id).where(tail.c.source == "banso")))
-        unbalanced = imbalance(connection)
+        unbalanced = [book for book in books(connection) if not book.balances]
     taken, found = town.relay.times_taken(), list(town.broken_rules)
     found += [f"taken {number} times: {touch}" for touch, number in taken.items() if number > 1]
     for row in rows:
@@ -41,7 +41,7 @@ def wrongs(town: Town) -> list[str]:
             found.append(f"{told.get(row['id'] + ':sent', 0)} records of having sent what is {state}: {row['id']}")
     found += [f"{what}: {touch}" for what, ids in town.forbidden for touch in sorted(ids & taken.keys())]
     found += [f"other bytes the second time: {touch}" for touch, bodies in town.relay.bytes_of.items() if len(bodies) > 1]
-    found += [f"books: {rule} {won} {made}" for rule, won, made in unbalanced]
+    found += [f"books: {book}" for book in unbalanced]
     if len(rows) != ACCOUNTS:
         found.append(f"{len(rows)} touches of {ACCOUNTS}")
     return found

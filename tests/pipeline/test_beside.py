@@ -9,12 +9,13 @@ from threading import Barrier, Event
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
 from engine.calendar import SECOND
 from engine.ledger import decisions, instants
+from engine.ledger import open as ledger_open
 from engine.ledger import touches as ledger_touches
-from engine.ledger.open import open_ledger
+from engine.ledger.open import StoreError, open_ledger, reachable
 from engine.pipeline.compact import compact
 from engine.pipeline.nightly import nightly
 from engine.pipeline.sweep import sweep
@@ -63,6 +64,21 @@ def test_a_compaction_between_two_questions_of_a_snapshot_hides_nothing(pg: Stor
     assert asked[0].result(PATIENCE_SECONDS) > 0
     assert row == (expected,)
     pool.shutdown()
+
+
+def test_a_line_that_rested_is_asked_and_one_that_did_not_is_let_break(pg: Story, postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    others = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    ledger, server = pg.system.ledger, open_ledger(postgres_url)
+    for rest_seconds in (0.0, 1e9):
+        monkeypatch.setattr(ledger_open, "REST_SECONDS", rest_seconds)
+        assert reachable(ledger)
+        with server.read() as connection:
+            connection.execute(others)
+        if rest_seconds:
+            with pytest.raises(StoreError), ledger.read() as connection:
+                connection.execute(text("SELECT 1"))
+        assert reachable(ledger), "by a new line"
+    server.close()
 
 
 def closing_compact(story: Story) -> int:

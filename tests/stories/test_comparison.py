@@ -132,7 +132,7 @@ def test_an_account_gets_the_same_wording_every_time(tell: Tell) -> None:
 
 def subject_of(story: Story, touch_id: str) -> str:
     with story.system.ledger.read() as connection:
-        body = ledger_touches.message_of(connection, touch_id)
+        body = ledger_touches.messages_of(connection, [touch_id]).get(touch_id)
     return str(email.message_from_bytes(body or b"", policy=email.policy.default)["Subject"])
 
 

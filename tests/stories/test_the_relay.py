@@ -3,6 +3,7 @@
 import pytest
 
 from engine.calendar import SECOND
+from engine.ledger import touches as ledger_touches
 from engine.pipeline import ops
 from engine.touches.touch import State
 from tests.builders import a_contact, a_record, a_stalled_customer, at
@@ -59,11 +60,9 @@ def test_a_retry_is_the_very_same_mail(planned: Story, inbox: Inbox) -> None:
     inbox.answer_content(TANAKA, LATER)
     planned.dispatch("2026-04-07 09:00")
     with planned.system.ledger.read() as connection:
-        from engine.ledger.touches import message_of
-
-        frozen = message_of(connection, planned.touch().id)
+        frozen = ledger_touches.messages_of(connection, [planned.touch().id])[planned.touch().id]
     planned.dispatch("2026-04-08 11:00")
-    assert [mail.body.rstrip(b"\r\n") for mail in inbox.mails] == [(frozen or b"").rstrip(b"\r\n")]
+    assert [mail.body.rstrip(b"\r\n") for mail in inbox.mails] == [frozen.rstrip(b"\r\n")]
     assert inbox.mails[0].message_id == planned.touch().message_id
 
 

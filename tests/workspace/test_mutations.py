@@ -53,7 +53,7 @@ def faults_of(root: Path, mutation: Mutation) -> list[Fault]:
         load_workspace(root, frozenset(CHANNELS))
     except BansoError as error:
         return list(error.faults)
-    except Exception as error:
+    except Exception as error:  # whatever else comes is what is looked for
         raise AssertionError(f"{mutation}: {error!r}") from error
     finally:
         shutil.copy(SPACE / mutation.file, path)
