@@ -76,6 +76,11 @@ def _condition(morning: Morning, pid: int) -> str:
     return next((each.condition for each in ops.status(morning.story.system, lake=False).workers if f"-{pid}-" in each.name), "none")
 
 
+def _known(morning: Morning) -> set[int]:
+    """Who is at work and has given a sign of life."""
+    return {pid for pid in morning.pids_at_work() if _condition(morning, pid) == "alive"}
+
+
 @pytest.mark.parametrize(("ledger", "broker"), LEDGERS[-scaled(1, 2) :])
 def test_banso_up_replaces_a_worker_that_is_frozen_or_killed(begun: Begin, ledger: str, broker: str, reached: Tell) -> None:
     touches = TOUCHES + 20 * DEATHS
@@ -84,8 +89,8 @@ def test_banso_up_replaces_a_worker_that_is_frozen_or_killed(begun: Begin, ledge
     config = morning.story.config.model_copy(update={"silent_seconds": SILENT_SECONDS, "late_seconds": LATE_SECONDS})
     morning.story.system.config = config
     with _up(morning) as url:
-        morning.until(morning.pids_at_work)
-        frozen = min(morning.pids_at_work())
+        morning.until(lambda: _known(morning))  # one that is frozen before its first sign is not missed
+        frozen = min(_known(morning))
         os.kill(frozen, signal.SIGSTOP)
         since = morning.now()
         morning.until(lambda: _condition(morning, frozen) == "silent")

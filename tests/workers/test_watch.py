@@ -2,22 +2,35 @@
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Sequence
+
+from sqlalchemy import event
 
 from engine.calendar import SECOND
 from engine.clock import SystemClock
+from engine.ledger.locks import lock_holder
 from engine.pipeline import ops
 from engine.pipeline.ops import Sign
 from engine.pipeline.ops.life import LONGEST_TASK
+from engine.pipeline.system import System
 from engine.testing import HandClock
 from tests.builders import at
 from tests.story import Story
 from workers.rounds import BUSY_SECONDS, Rounds
 from workers.signs import pid_of, process_name
-from workers.watch import NEVER_LOOKS, SILENT_LOOKS, STUCK_LOOKS, Eye, Symptom
+from workers.watch import NEVER_LOOKS, SILENT_LOOKS, STUCK_LOOKS, VAIN_LOOKS, Eye, Symptom, Watch
 
 CHILD = 4711
 HOST = socket.gethostname()
+FROZEN = """
+import sys, time, pysqlite3
+connection = pysqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+time.sleep(600)
+"""
 
 
 def sign(seen_at: int, *, pid: int = CHILD, lot: str = "a1b2c3", host: str = HOST, hangs: bool = False) -> Sign:
@@ -99,6 +112,44 @@ def test_a_look_is_a_sign_of_life_itself_and_a_stuck_process_is_so_by_its_own_cl
     found = ops.look_around(story.system, "up-3-c", "supervisor")
     assert found == [Sign("up-3-c", story.clock.now(), False), Sign("w-1-a", signed_at, True), Sign("w-2-b", signed_at, False)]
     assert [each.kind for each in ops.status(story.system).workers] == ["supervisor", "worker", "worker"]
+
+
+# --- a ledger that is locked ------------------------------------------------------------------------------------------
+
+
+def test_a_child_that_holds_the_ledger_at_look_after_look_is_told_of() -> None:
+    eye = Eye()
+    assert [eye.look_in_vain([CHILD], CHILD) for _ in range(VAIN_LOOKS)] == [{}] * (VAIN_LOOKS - 1) + [{CHILD: "blocking"}]
+
+
+def test_neither_strangers_nor_those_who_take_turns_nor_an_absent_ledger_make_a_child_blocking() -> None:
+    eye = Eye()
+    assert not any(eye.look_in_vain([CHILD], holder) for holder in [9, 9, 9, None, None, None, CHILD, 9, CHILD])
+    eye.look([CHILD], [sign(1)])
+    assert not eye.look_in_vain([CHILD], CHILD)
+
+
+def test_who_is_frozen_inside_a_transaction_on_sqlite_is_found(story: Story) -> None:
+    """Nobody can give a sign then, the supervisor neither."""
+    story.system.close()
+    system = System(story.config, story.config.clock())
+    event.listen(system.ledger.engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=50"))
+    system.ledger.engine.dispose()
+    with subprocess.Popen([sys.executable, "-c", FROZEN, str(system.ledger.engine.url.database)], stdout=subprocess.PIPE) as frozen:
+        try:
+            assert frozen.stdout is not None
+            assert frozen.stdout.readline() == b"held\n"
+            assert lock_holder(system.ledger) == frozen.pid
+            watch = Watch(system, lambda: [frozen.pid])
+            for _ in range(VAIN_LOOKS):
+                assert not watch.found
+                watch.look()
+            assert watch.found == {frozen.pid: "blocking"}
+        finally:
+            frozen.kill()
+    watch.look()
+    assert (watch.found, lock_holder(system.ledger)) == ({}, None)
+    system.close()
 
 
 # --- what threads are at ----------------------------------------------------------------------------------------------
