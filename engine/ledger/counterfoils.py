@@ -40,8 +40,8 @@ class Counterfoils:
     def newest(self) -> int:
         """The highest number written down; 0 if there is none. Ask before the ledger is asked, for its count only grows."""
         for path in reversed(self._files()):
-            for content in (_end_of(path), path.read_bytes()):
-                if numbers := NUMBER.findall(content):
+            for read in (_end_of, Path.read_bytes):  # the whole file only where its end holds no number
+                if numbers := NUMBER.findall(read(path)):
                     return max(int(each) for each in numbers)
         return 0
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, RowMapping, Select, and_, bindparam, delete, func, or_, select, text, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, RowMapping, Select, and_, bindparam, delete, func, literal, or_, select, text, update
 
 from engine.decision.gates import EXPIRED
 from engine.ledger.rows import change_rows, insert_new
@@ -45,8 +45,9 @@ _CLAIM = (
     .values(state=State.CLAIMED, owner=bindparam("by"), leased_until=bindparam("until"), attempt=touches.c.attempt + 1)
     .returning(touches)
 )
+_WITHOUT_FOLD = [literal("").label("fold") if column is touches.c.fold else column for column in touches.c]
 _COUNTED = (
-    select(touches)
+    select(*_WITHOUT_FOLD)
     .where(
         touches.c.account_id.in_(bindparam("accounts", expanding=True)),
         or_(
@@ -83,7 +84,7 @@ def touches_of(connection: Connection, accounts: Sequence[str], *, until: int | 
 def counted_touches(connection: Connection, accounts: Sequence[str], *, before: int | None = None) -> dict[str, list[Touch]]:
     """Touches by account that count for `again` and windows: live, sent, withheld, and those that the receiver refused.
 
-    With `before`, those that ended at or after that instant too: then they still counted.
+    With `before`, those that ended at or after that instant too: then they still counted. Their folds are left out: they are long, and nobody asks.
 
     What could not be written, or went to a mailbox that is none, counts for nothing: it is to go out when template or address is mended.
     """
