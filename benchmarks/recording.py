@@ -141,7 +141,7 @@ def bare(engine: Engine) -> float:
     for table in TABLES:
         copy = table.to_metadata(type(table.metadata)(), name=f"bare_{table.name}")
         with engine.connect() as reading:
-            result = reading.execution_options(stream_results=True).execute(select(table))
+            result = reading.execute(select(table).execution_options(stream_results=True))
             for page in result.mappings().partitions(BATCH):
                 rows: list[dict[str, Any]] = [dict(row) for row in page]
                 started = time.perf_counter()

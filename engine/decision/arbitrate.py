@@ -10,10 +10,9 @@ from engine.decision.gates import COMPARED, LOST, RULE_HOLDOUT, findings
 from engine.decision.scarce import Allotter
 from engine.decision.standing import Candidate, Standing
 from engine.detail import detail
-from engine.rulebook.actions import LANES, Lane
+from engine.rulebook.actions import Lane
 
 Outcome = Literal["won", "withheld", "gated", "lost"]
-Order = Mapping[Lane, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -38,9 +37,9 @@ Findings = Callable[[Candidate, Standing], dict[str, str]]
 
 def decide(candidates: Sequence[Candidate], standing: Standing, allotter: Allotter, gates: Findings = findings) -> list[Decision]:
     """Judge all candidates of one account, lane by lane: gates first, then the highest in the written order that gets what it needs."""
-    order = standing.workspace.order
+    ranks = standing.workspace.ranks
     decisions: list[Decision] = []
-    for lane, group in groupby(sorted(candidates, key=lambda each: _rank(each, order)), key=lambda each: each.rule.do.lane):
+    for lane, group in groupby(sorted(candidates, key=lambda each: ranks[each.rule_id]), key=lambda each: each.rule.do.lane):
         found = list(_decide_lane(lane, group, standing, allotter, gates))
         decisions += found
         if winners := [each.candidate for each in found if each.outcome == "won"]:
@@ -82,8 +81,3 @@ def _settled(candidate: Candidate, lane: Lane, standing: Standing, allotter: All
     if given.reason is not None:
         return Decision(candidate, lane, "gated", given.reason, given.detail, {given.reason: given.detail or ""})
     return Decision(candidate, lane, "won", place=given.place)
-
-
-def _rank(candidate: Candidate, order: Order) -> tuple[int, int]:
-    lane = candidate.rule.do.lane
-    return (LANES.index(lane), order[lane].index(candidate.rule_id))

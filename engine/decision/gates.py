@@ -16,6 +16,8 @@ WEEK = 7
 
 
 def paused(candidate: Candidate, standing: Standing) -> str | None:
+    if not standing.pauses:  # as on most days, and this is asked of every match of every account
+        return None
     do, names = candidate.rule.do, candidate.rule.names(candidate.rule_id)
     found = pause_over([each for each in standing.pauses if each.until > standing.instant], names, do.channel, standing.account_id)
     return None if found is None else pause_detail(found)
@@ -190,5 +192,4 @@ def first_finding(candidate: Candidate, standing: Standing) -> dict[str, str]:
 
 def findings(candidate: Candidate, standing: Standing) -> dict[str, str]:
     """Every gate that stops the candidate, in order; the first is the reason."""
-    found = {name: gate(candidate, standing) for name, gate in GATES.items()}
-    return {name: each for name, each in found.items() if each is not None}
+    return {name: found for name, gate in GATES.items() if (found := gate(candidate, standing)) is not None}

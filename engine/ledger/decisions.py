@@ -5,12 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
+from engine.ledger.among import among
 from engine.ledger.instants import fix_instant, hold_advisory
 from engine.ledger.rows import insert, insert_new
 from engine.ledger.tables import decisions, rule_sets, slots
 
+_DECIDED = select(decisions.c.account_id).where(decisions.c.slot == bindparam("slot"), among(decisions.c.account_id, "accounts"))
 DECIDE_LOCK = 0x62616E75  # the advisory lock of deciders on PostgreSQL; on SQLite the write lock does
 
 
@@ -88,8 +90,7 @@ def one_decider(connection: Connection) -> None:
 
 def decided_accounts(connection: Connection, slot: str, accounts: Iterable[str]) -> set[str]:
     """Which of these accounts the slot has already judged."""
-    wanted = select(decisions.c.account_id).where(decisions.c.slot == slot, decisions.c.account_id.in_(list(accounts)))
-    return set(connection.scalars(wanted))
+    return set(connection.scalars(_DECIDED, {"slot": slot, "accounts": list(accounts)}))
 
 
 def decided_in(connection: Connection, slot: str) -> set[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, RowMapping, bindparam, case, delete, select, update
 
 from engine.decision.standing import Pause
+from engine.ledger.among import among
 from engine.ledger.instants import hold_advisory
 from engine.ledger.rows import insert
 from engine.ledger.tables import pauses, suppressions, workers
@@ -14,7 +15,7 @@ HOLD_LOCK = 0x62616E76  # the advisory lock of senders and of those who stop the
 # What every wave asks, built once.
 _PAUSES_BEGUN = select(pauses).where(pauses.c.since <= bindparam("instant"), pauses.c.until > bindparam("instant")).order_by(pauses.c.id)
 _PAUSES_OPEN = select(pauses).where(pauses.c.lifted_at.is_(None), pauses.c.until > bindparam("now")).order_by(pauses.c.id)
-_SUPPRESSIONS = select(suppressions).where(suppressions.c.address.in_(bindparam("addresses", expanding=True)))
+_SUPPRESSIONS = select(suppressions).where(among(suppressions.c.address, "addresses"))
 
 
 def hold_still(connection: Connection, *, alone: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, and_, bindparam, case, delete, func, select, update
 
+from engine.ledger.among import among
 from engine.ledger.instants import accept_instant, arrival
 from engine.ledger.rows import COUNTED, insert, insert_new
 from engine.ledger.tables import files, loads, parts, quarantine, tail
@@ -17,7 +18,7 @@ from engine.records.record import COLUMNS, Record, bucket_of
 BATCH = 500  # ids per statement
 
 # What every wave asks, built once.
-_TAIL_SINCE = select(tail).where(tail.c.id > bindparam("arrival"), tail.c.account_id.in_(bindparam("accounts", expanding=True))).order_by(tail.c.id)
+_TAIL_SINCE = select(tail).where(tail.c.id > bindparam("arrival"), among(tail.c.account_id, "accounts")).order_by(tail.c.id)
 _NEWEST_BULK = select(func.max(parts.c.arrival)).where(parts.c.bulk.is_(True))
 
 

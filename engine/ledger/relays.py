@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, bindparam, delete, select
 
+from engine.ledger.among import among
 from engine.ledger.rows import insert
 from engine.ledger.tables import breakers, rates
 from engine.touches.breaker import Breaker
 
 # What every wave asks, built once.
 _OPEN = select(breakers).where(breakers.c.open_until > bindparam("now"))
-_CLOSE = delete(breakers).where(breakers.c.name.in_(bindparam("names", expanding=True)))
+_CLOSE = delete(breakers).where(among(breakers.c.name, "names"))
 
 
 def breakers_of(connection: Connection, names: Iterable[str]) -> dict[str, Breaker]:

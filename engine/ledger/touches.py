@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, RowMapping, Select, and_, bindparam, delete, func, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, delete, func, literal, or_, select, text, update
 
 from engine.decision.gates import EXPIRED
+from engine.ledger.among import among
 from engine.ledger.rows import change_rows, insert_new
 from engine.ledger.tables import messages, slots, touches
 from engine.touches.delivery import DeliveryReason
@@ -23,17 +24,16 @@ AT_ONCE = 10_000  # rows that one sweep ends or frees; the next takes the rest
 LOOKED_AT = touches.c.slot.not_in(select(slots.c.job + "/" + slots.c.slot).where(slots.c.finished_at.is_(None)))
 
 # What every wave asks, built once.
-_IDS: BindParameter[str] = bindparam("ids", expanding=True)
 _HELD = (
     select(touches.c.id)
-    .where(touches.c.id.in_(_IDS), touches.c.owner == bindparam("owner"), touches.c.state.in_(bindparam("states", expanding=True)))
+    .where(among(touches.c.id, "ids"), touches.c.owner == bindparam("owner"), among(touches.c.state, "states"))
     .where(touches.c.leased_until > bindparam("leased_after"))
     .order_by(touches.c.id)
     .with_for_update()
 )
 _FREE = (
     select(touches.c.id)
-    .where(touches.c.id.in_(_IDS), touches.c.state == State.PENDING, touches.c.due_at <= bindparam("now"), LOOKED_AT)
+    .where(among(touches.c.id, "ids"), touches.c.state == State.PENDING, touches.c.due_at <= bindparam("now"), LOOKED_AT)
     .order_by(touches.c.id)
     .limit(bindparam("at_most"))
     .with_for_update(skip_locked=True)
@@ -49,7 +49,7 @@ _WITHOUT_FOLD = [literal("").label("fold") if column is touches.c.fold else colu
 _COUNTED = (
     select(*_WITHOUT_FOLD)
     .where(
-        touches.c.account_id.in_(bindparam("accounts", expanding=True)),
+        among(touches.c.account_id, "accounts"),
         or_(
             touches.c.state.in_(list(COUNTED)),
             and_(touches.c.state == State.FAILED, touches.c.reason == DeliveryReason.REFUSED),
@@ -190,7 +190,7 @@ def take_back(connection: Connection, ids: Sequence[str], owner: str) -> None:
 
 def _held_by(connection: Connection, ids: Sequence[str], owner: str, *states: State, leased_after: int = 0) -> list[str]:
     """Those of these touches that the worker holds, locked in order of id: its threads would else wait for each other in a circle."""
-    asked = {"ids": list(ids), "owner": owner, "states": list(states), "leased_after": leased_after}
+    asked = {"ids": list(ids), "owner": owner, "states": [str(state) for state in states], "leased_after": leased_after}
     return list(connection.scalars(_HELD, asked))
 
 

@@ -3,7 +3,8 @@
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
 
@@ -68,8 +69,8 @@ def nightly(system: System, instant: int, progress: Progress) -> Night:
         return _night(slot, slot.summary or {}, already_done=True, touches=())
     stale = stale_at(system, workspace, slot.instant)
     made: list[str] = []
-    with system.records(exact=True, declared=workspace) as records:
-        run = Run(system, slot, ask(workspace, records, slot.instant, stale))
+    with system.records(exact=True, declared=workspace) as records, ThreadPoolExecutor(1, "decisions") as beside:
+        run = Run(system, slot, ask(workspace, records, slot.instant, stale), beside)
         counted, granted, done = run.asked.counted(), run.granted(), 0
         for batch in run.asked.batches():
             progress(workspace.settings.workspace.label, done, counted.matched)
@@ -120,24 +121,19 @@ def _decide_batch(run: "Run", batch: Sequence[Matched], granted: Granted) -> lis
         done = ledger_decisions.decided_accounts(connection, slot.key, [each.account_id for each in batch])
         open_ones = [each for each in batch if each.account_id not in done]
         standings = standings_of(connection, workspace, open_ones, slot.instant)
-        judged = [
-            (standing, decision) for each, standing in zip(open_ones, standings, strict=True) for decision in run.decide(each, standing, granted)
-        ]
-        folds = run.folds([standing.account_id for standing, decision in judged if decision.outcome in MAKES_A_TOUCH])
         rows, touches = [], []
-        for standing, decision in judged:
-            touch = _touch(decision, standing, run, folds)
-            rows.append(decision_row(decision, standing, slot.key, touch))
-            touches += [touch] if touch else []
-        ledger_decisions.add_decisions(connection, rows)
-        ledger_touches.add_touches(connection, touches)
+        for each, standing in zip(open_ones, standings, strict=True):
+            for decision in run.decide(each, standing, granted):
+                touch = plan_touch(decision, standing, run.occasion) if decision.outcome in MAKES_A_TOUCH else None
+                rows.append(decision_row(decision, standing, slot.key, touch))
+                touches += [touch] if touch else []
+        written = run.beside.submit(ledger_decisions.add_decisions, connection, rows)  # the ledger takes them while the lake is read
+        try:
+            folds = run.folds([touch.account_id for touch in touches])
+        finally:
+            written.result()
+        ledger_touches.add_touches(connection, [replace(touch, fold=dump(folds[touch.account_id])) for touch in touches])
     return [touch.id for touch in touches if touch.state is State.PENDING]
-
-
-def _touch(decision: Decision, standing: Standing, run: "Run", folds: Mapping[str, Fold]) -> Touch | None:
-    if decision.outcome not in MAKES_A_TOUCH:
-        return None
-    return plan_touch(decision, standing, Occasion(run.slot.key, run.asked.records.snapshot.arrival, dump(folds[standing.account_id])))
 
 
 @dataclass(frozen=True)
@@ -147,6 +143,11 @@ class Run:
     system: System
     slot: Slot
     asked: Asked
+    beside: Executor
+
+    @cached_property
+    def occasion(self) -> Occasion:
+        return Occasion(self.slot.key, self.asked.records.snapshot.arrival)
 
     @cached_property
     def docket(self) -> Docket:

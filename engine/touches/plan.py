@@ -14,11 +14,11 @@ from engine.workspace.model import Workspace
 
 @dataclass(frozen=True)
 class Occasion:
-    """Which run decided, what it could see, and the account's fold at its instant."""
+    """Which run decided, what it could see, and the account's fold at its instant; a night reads the folds later, for those only who get a touch."""
 
     slot: str
     arrival: int
-    fold: str
+    fold: str = ""
 
 
 def plan_touch(decision: Decision, standing: Standing, occasion: Occasion) -> Touch:

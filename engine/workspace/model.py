@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from engine.calendar import BusinessDays, SendingHours, Zone, date_of_day
@@ -12,6 +13,7 @@ from engine.facts.open_items import UNITS
 from engine.facts.reads import walk
 from engine.facts.route import Route
 from engine.facts.spec import FactSpec, Kind
+from engine.rulebook.actions import LANES
 from engine.rulebook.compile import Written
 from engine.rulebook.plan import Plan
 from engine.rulebook.spec import Lane, RuleSpec
@@ -88,6 +90,11 @@ class Workspace:
     places: Mapping[str, str]  # rule id -> file:line, for explain
     contents: Mapping[str, str]  # rule id -> hash of what it does to whom, for approvals
     imagined_approved: frozenset[str] = frozenset()  # rules that a rehearsal looks at as if they had been
+
+    @cached_property
+    def ranks(self) -> Mapping[str, tuple[int, int]]:
+        """Rule → the place of its lane, and its own in the written order of the lane."""
+        return {rule: (LANES.index(lane), place) for lane, rules in self.order.items() for place, rule in enumerate(rules)}
 
     @property
     def hours(self) -> SendingHours:
