@@ -21,7 +21,6 @@ log = logging.getLogger("banso.supervisor")
 SILENT_LOOKS = SIGNS + 1  # without a new sign, of a child that gave signs
 NEVER_LOOKS = 15 * SIGNS  # without any sign at all: starting takes its time on a machine that is short of it
 STUCK_LOOKS = 2  # in a row: one that is frozen and goes on seems stuck for a moment
-VAIN_LOOKS = 2  # in a row: a look waits for SQLite's write lock far longer than any transaction takes
 
 Symptom = Literal["silent", "hanging", "blocking"]
 
@@ -41,13 +40,10 @@ class Eye:
     """Judges children by what stood in the ledger at each look."""
 
     _seen: dict[int, _Seen] = field(default_factory=dict)
-    _holder: int | None = None
-    _vain: int = 0
 
     def look(self, children: Iterable[int], signs: Sequence[Sign]) -> dict[int, Symptom]:
         """Process id → what is wrong with that child."""
         wanted = set(children)
-        self._vain = 0
         self._seen = {pid: self._seen.get(pid, _Seen()) for pid in wanted}
         by_pid: dict[int, list[Sign]] = {pid: [] for pid in wanted}
         for sign in signs:
@@ -55,12 +51,6 @@ class Eye:
                 by_pid[pid].append(sign)
         found = {pid: self._judge(self._seen[pid], by_pid[pid]) for pid in wanted}
         return {pid: symptom for pid, symptom in found.items() if symptom is not None}
-
-    def look_in_vain(self, children: Iterable[int], holder: int | None) -> dict[int, Symptom]:
-        """The ledger did not answer: nobody is judged by signs, but a child in whose hands it is locked each time keeps everybody from working."""
-        self._vain = self._vain + 1 if holder == self._holder else 1
-        self._holder = holder
-        return {holder: "blocking"} if holder in set(children) and self._vain >= VAIN_LOOKS else {}
 
     def _judge(self, child: _Seen, signs: Sequence[Sign]) -> Symptom | None:
         before, child.signs = child.signs, {sign.name: sign.seen_at for sign in signs}
@@ -95,13 +85,16 @@ class Watch:
             self.look()
 
     def look(self) -> None:
-        """One look; `found` holds what is wrong afterwards."""
-        children = self.children()
+        """One look; `found` holds what is wrong afterwards.
+
+        A look waits for SQLite's write lock far longer than any transaction takes: a child that holds it before and after keeps it for good.
+        """
+        children, holder = self.children(), lock_holder(self.system.ledger)
         try:
             self.found = self._eye.look(children, look_around(self.system, self.name, "supervisor"))
         except (StoreError, BansoError) as problem:
             log.warning("ledger away, nobody is judged by signs: %s", problem)
-            self.found = self._eye.look_in_vain(children, lock_holder(self.system.ledger))
+            self.found = {pid: "blocking" for pid in children if pid == holder == lock_holder(self.system.ledger)}
 
     def stop(self) -> None:
         self._stop.set()
