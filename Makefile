@@ -53,6 +53,7 @@ bench: $(VENV)/.dev ## Run the benchmarks and write benchmarks/results/
 	$(BIN)/python -m benchmarks.lint
 	$(BIN)/python -m benchmarks.mail
 	$(BIN)/python -m benchmarks.dispatch
+	$(BIN)/python -m benchmarks.recording --accounts 100000
 
 SOAK_TOUCHES ?= 100000
 SOAK_SEED ?= 1

@@ -16,7 +16,8 @@ from engine.errors import refuse
 from engine.facts.route import COMPLETE
 from engine.messages import Language, say, say_detail, say_reason
 from engine.pipeline import explain as story
-from engine.pipeline.explain import ConditionSeen, Explanation, FactSeen, RuleSeen
+from engine.pipeline.explain import Explanation, FactSeen, RuleSeen
+from engine.pipeline.nearest import ConditionSeen
 from engine.pipeline.system import System
 from engine.pipeline.timeline import Moment
 from engine.pipeline.timeline import timeline as run_timeline
@@ -24,6 +25,7 @@ from engine.rulebook.python import Known
 from engine.workspace.model import Workspace
 
 Account = Annotated[str, typer.Argument(help="The account's id.")]
+ACTING = frozenset({"try", "share"})
 MARKS: Mapping[bool | None, str] = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "[yellow]?[/yellow]"}
 
 
@@ -61,46 +63,64 @@ def print_explanation(told: Explanation, workspace: Workspace, language: Languag
     )
     out.print(Panel(escape(head), expand=False))
     for rule in told.rules:
-        _print_rule(rule, workspace, language)
-    _print_decision(told, language)
+        _print_rule(rule, told, workspace, language)
+    _print_decision(told, workspace, language)
 
 
-def _print_rule(rule: RuleSeen, workspace: Workspace, language: Language) -> None:
-    words = {"won": f"[bold green]{say(language, 'explain.won')}[/bold green]"}
-    fate = words.get(rule.outcome) or escape(_fate(rule, language))
+def _print_rule(rule: RuleSeen, told: Explanation, workspace: Workspace, language: Language) -> None:
+    fate = escape(_fate(rule, told, workspace, language))
+    fate = f"[bold green]{fate}[/bold green]" if rule.outcome == "won" else fate
     out.print(f"{MARKS[rule.verdict]} [bold]{rule.rule_id}[/bold]  {fate}  [dim]{rule.place}[/dim]", soft_wrap=True)
     for condition in _worth_showing(rule):
-        out.print(f"    {_condition_mark(condition)} {escape(condition_in_words(condition, workspace, language))}", soft_wrap=True)
+        out.print(f"    {_condition_mark(condition)} {escape(condition_in_words(condition, told, workspace, language))}", soft_wrap=True)
 
 
 def _worth_showing(rule: RuleSeen) -> Sequence[ConditionSeen]:
     """All conditions of a rule that matched; of one that did not, the first that is not fulfilled."""
     if rule.verdict is True:
         return rule.conditions
-    false = [each for each in rule.conditions if each.verdict is (each.kind != "when")]
+    false = [each for each in rule.conditions if each.verdict is not None and not each.is_fulfilled]
     return (false or [each for each in rule.conditions if each.verdict is None])[:1]
 
 
 def _condition_mark(condition: ConditionSeen) -> str:
     if condition.verdict is None:
         return MARKS[None]
-    return MARKS[condition.verdict is (condition.kind == "when")]
+    return MARKS[condition.is_fulfilled]
 
 
-def _fate(rule: RuleSeen, language: Language) -> str:
+def _fate(rule: RuleSeen, told: Explanation, workspace: Workspace, language: Language) -> str:
+    if rule.if_enough:
+        return say(language, "explain.won_if_enough")
     if rule.outcome == "waits":
         return say(language, "explain.waits", events=rule.detail or "")
     if rule.outcome in {"gated", "lost", "withheld"}:
         return say_reason(language, str(rule.reason), rule.detail)
-    near = say(language, "explain.nearest", days=rule.nearest) if rule.nearest else ""
+    near = say(language, "explain.nearest", days=rule.nearest, on=_day_ahead(told, workspace, rule.nearest)) if rule.nearest else ""
     return f"{say(language, f'explain.{rule.outcome}')} {near}".strip()
 
 
-def condition_in_words(condition: ConditionSeen, workspace: Workspace, language: Language) -> str:
-    """`stalled_days 4, wanted at_least 5` — as written, with the values it met."""
-    values = ", ".join(f"{name} = {value_in_words(name, value, workspace, language)}" for name, value in condition.values.items() if name != "done")
+def _day_ahead(told: Explanation, workspace: Workspace, days: int) -> str:
+    return date_of_day(workspace.zone.day(told.instant) + days).isoformat()
+
+
+def condition_in_words(condition: ConditionSeen, told: Explanation, workspace: Workspace, language: Language) -> str:
+    """`stalled_days 4, wanted at_least 5` — as written, segments opened up, with the values it met, where they come from and how old they are."""
+    known = {fact.name: fact for fact in told.facts}
+    met = [_met(known[name], told, workspace, language) for name in condition.values if name in known]
     kind = "" if condition.kind == "when" else f"{say(language, 'explain.unless')} "
-    return f"{kind}{_written(condition.written)}    {values}".rstrip()
+    return f"{kind}{_written(condition.written)}{_segment_written(condition.written, workspace)}    {', '.join(met)}".rstrip()
+
+
+def _met(fact: FactSeen, told: Explanation, workspace: Workspace, language: Language) -> str:
+    days = None if fact.said_at is None else workspace.zone.day(told.instant) - workspace.zone.day(fact.said_at)
+    age = "" if days is None else f" {say(language, 'explain.age', days=days)}"
+    return f"{fact.name} = {value_in_words(fact.name, fact.value, workspace, language)} ({fact.source}{age})"
+
+
+def _segment_written(raw: object, workspace: Workspace) -> str:
+    segment = workspace.segments.get(str(raw.get("segment"))) if isinstance(raw, dict) else None
+    return f" = {' + '.join(_written(each) for each in segment.when)}" if segment is not None else ""
 
 
 def _written(raw: object) -> str:
@@ -127,13 +147,14 @@ def value_in_words(name: str, value: Known, workspace: Workspace, language: Lang
     return f"{value} ({label})" if label and label != value else str(value)
 
 
-def _print_decision(told: Explanation, language: Language) -> None:
+def _print_decision(told: Explanation, workspace: Workspace, language: Language) -> None:
     won = [rule.rule_id for rule in told.rules if rule.outcome == "won"]
-    near = [rule for rule in told.rules if rule.nearest]
+    near = [rule for rule in told.rules if rule.nearest and rule.stage in ACTING]
     text = say(language, "explain.decision", rules=", ".join(won)) if won else say(language, "explain.nothing")
     if not won and near:
         nearest = min(near, key=lambda rule: rule.nearest or 0)
-        text += " " + say(language, "explain.nearest_rule", rule=nearest.rule_id, days=nearest.nearest)
+        days = nearest.nearest or 0
+        text += " " + say(language, "explain.nearest_rule", rule=nearest.rule_id, days=days, on=_day_ahead(told, workspace, days))
     out.print(text, style="bold")
     if told.stale:
         out.print(say(language, "plan.stale", sources=", ".join(sorted(told.stale))), style="yellow")
@@ -198,10 +219,13 @@ def print_whether_it_would_go(system: System, rule_id: str, account: str, instan
     rule = next(each for each in told.rules if each.rule_id == rule_id)
     at = shown(instant, system.workspace, "%Y-%m-%d %H:%M")
     if rule.outcome == "won":
-        out.print(say(language, "preview.would", at=at), soft_wrap=True)
+        out.print(say(language, "preview.would_if_enough" if rule.if_enough else "preview.would", at=at), soft_wrap=True)
         return
     failing = next(iter(_worth_showing(rule)), None) if rule.verdict is not True else None
-    why = [_fate(rule, language), *([condition_in_words(failing, system.workspace, language)] if failing is not None else [])]
+    why = [
+        _fate(rule, told, system.workspace, language),
+        *([condition_in_words(failing, told, system.workspace, language)] if failing is not None else []),
+    ]
     out.print(say(language, "preview.would_not", at=at, why=" ".join(why)), style="yellow", soft_wrap=True, markup=False)
 
 

@@ -13,6 +13,8 @@ from typer.core import TyperGroup
 from engine.cli.commands import Listed, add_commands
 from engine.errors import BansoError
 
+INTERRUPTED = 130  # as shells tell it
+
 if TYPE_CHECKING:
     from engine.cli.door import Door
 
@@ -68,6 +70,10 @@ def main(arguments: list[str] | None = None) -> int:
         from engine.cli.refusals import told
 
         return told(error, _doors[0] if _doors else None)
+    except (typer.Abort, KeyboardInterrupt):  # somebody thought better of it, or there was nobody to ask
+        from engine.cli.refusals import told_aborted
+
+        return told_aborted(_doors[0] if _doors else None, INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 

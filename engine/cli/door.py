@@ -39,8 +39,8 @@ LEVELS = {"ok": "[green]✓[/green]", "warn": "[yellow]![/yellow]", "bad": "[red
 DATE_LENGTH = len("2026-04-07")
 ALSO_MAX = 12  # places at which the same is the case
 PLAIN_WIDTH = 140  # columns where nobody says how wide the output is: a pipe, a log, CI
-out = Console(width=None if "COLUMNS" in os.environ or sys.stdout.isatty() else PLAIN_WIDTH)
-err = Console(stderr=True, soft_wrap=True)
+out = Console(emoji=False, width=None if "COLUMNS" in os.environ or sys.stdout.isatty() else PLAIN_WIDTH)
+err = Console(emoji=False, stderr=True, soft_wrap=True)
 
 
 class Door:

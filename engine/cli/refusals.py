@@ -4,7 +4,7 @@ from pathlib import Path
 
 from typer import TyperException
 
-from engine.cli.door import BAD_USAGE, FAULTS, Door, print_faults
+from engine.cli.door import BAD_USAGE, FAULTS, Door, err, print_faults
 from engine.errors import BansoError, Fault, Place
 from engine.messages import LANGUAGES, Language, say
 
@@ -16,6 +16,12 @@ def told(error: BansoError | TyperException, door: Door | None) -> int:
         return FAULTS
     _print_usage(error, door)
     return BAD_USAGE
+
+
+def told_aborted(door: Door | None, code: int) -> int:
+    """Say that a command was broken off, and return its exit code."""
+    err.print(say(_language(door), "aborted"))
+    return code
 
 
 def _print_usage(error: TyperException, door: Door | None) -> None:

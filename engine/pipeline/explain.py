@@ -3,18 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from engine.calendar import date_of_day
 from engine.channels import CHANNELS
 from engine.channels.letter import Occasion
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import candidate_of
 from engine.decision.recipient import NOBODY, main_contact
-from engine.decision.scarce import Granted, Stock
+from engine.decision.scarce import Granted, Stock, is_scarce
 from engine.decision.standing import Standing
 from engine.errors import refuse
 from engine.facts.fold import dump
 from engine.ledger import decisions as ledger_decisions
 from engine.pipeline.evaluate import Judged, judge_one
 from engine.pipeline.matched import nightly_rules
+from engine.pipeline.nearest import ConditionSeen, days_until_match
 from engine.pipeline.nightly import JOB
 from engine.pipeline.standings import read_standings
 from engine.pipeline.system import System
@@ -42,20 +44,11 @@ class FactSeen:
 
 
 @dataclass(frozen=True)
-class ConditionSeen:
-    """One condition of a rule as written, its verdict, and the values of the facts it reads."""
-
-    kind: str  # when | unless
-    written: object
-    verdict: Verdict
-    values: Mapping[str, Known]
-
-
-@dataclass(frozen=True)
 class RuleSeen:
-    """A rule's verdict and fate for the account. `nearest` is days until it would match.
+    """A rule's verdict and fate for the account. `nearest` is days until it would match by the days that pass alone.
 
     `outcome`: won, withheld, gated or lost by a night; not_matched or unknown by its conditions; waits for the record that triggers it.
+    `if_enough`: it won where something is scarce, and whether there is enough for all was not judged, as that takes all accounts.
     """
 
     rule_id: str
@@ -68,11 +61,12 @@ class RuleSeen:
     detail: str | None
     conditions: Sequence[ConditionSeen]
     nearest: int | None
+    if_enough: bool = False
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why an account gets what it gets, or nothing. `stored` is the night's own decision where there was one."""
+    """Why an account gets what it gets, or nothing. `stored` is the night's own decision; None where no night decided at that instant."""
 
     account_id: str
     name: str
@@ -81,7 +75,7 @@ class Explanation:
     stalled_days: Known
     rules: Sequence[RuleSeen]
     stale: frozenset[str]
-    stored: Mapping[str, Stored]
+    stored: Mapping[str, Stored] | None
     facts: Sequence[FactSeen]
 
 
@@ -90,14 +84,15 @@ def explain(system: System, account: str, instant: int, *, by_todays_rules: bool
 
     Where a night decided at that instant its own word is read, by the rules that were in force then; unless the rules of today are asked for.
     """
-    stored, rule_set = ({}, None) if by_todays_rules else _stored(system, account, instant)
+    stored, rule_set = (None, None) if by_todays_rules else _stored(system, account, instant)
     judged, workspace, stale = judge_one(system, account, instant, rules=system.rule_set(rule_set) if rule_set else None)
     must_exist(judged, account)
     evaluator = system.evaluator(workspace)
     conditions = evaluator.conditions(evaluator.values(judged.fold, instant, stale), stale)
     decided = {each.candidate.rule_id: each for each in decide_alone(system, workspace, judged, instant)}
     order = [rule for lane in LANES for rule in workspace.order[lane]]
-    rules = [_as_stored(_rule_seen(workspace, rule, judged, conditions[rule], decided.get(rule)), stored) for rule in order]
+    today = workspace.zone.day(instant)
+    rules = [_as_stored(_rule_seen(workspace, rule, judged, conditions[rule], decided.get(rule), today), stored) for rule in order]
     columns = judged.answer.columns
     name = judged.fold.name[3] if judged.fold.name and judged.fold.name[3] else account
     facts = _facts_seen(workspace, judged)
@@ -120,23 +115,26 @@ def decide_alone(system: System, workspace: Workspace, judged: Judged, instant: 
     return decide(candidates, standing, Granted({}))
 
 
-def _as_stored(seen: RuleSeen, stored: Mapping[str, Stored]) -> RuleSeen:
+def _as_stored(seen: RuleSeen, stored: Mapping[str, Stored] | None) -> RuleSeen:
     """A past night's own word: the ledger has moved on since, so its gates are read and not judged again."""
-    if seen.rule_id not in stored:
+    if stored is None or seen.rule_id not in stored:
         return seen
     outcome, reason, detail = stored[seen.rule_id]
-    return replace(seen, outcome=outcome, reason=reason, detail=detail)
+    return replace(seen, outcome=outcome, reason=reason, detail=detail, if_enough=False)
 
 
-def _stored(system: System, account: str, instant: int) -> tuple[dict[str, Stored], str | None]:
-    """The decisions that the night of exactly this instant stored for the account, and the rule set it decided by."""
+def _stored(system: System, account: str, instant: int) -> tuple[dict[str, Stored] | None, str | None]:
+    """What the night of exactly this instant decided on the account, and by which rule set; it may have had nothing to decide."""
+    date = date_of_day(system.workspace.zone.day(instant)).isoformat()
     with system.ledger.read() as connection:
-        rows = ledger_decisions.decisions_of(connection, account)
-    mine = [row for row in rows if row["decided_at"] == instant and row["slot"].startswith(JOB)]
-    return {row["rule"]: (row["outcome"], row["reason"], row["detail"]) for row in mine}, mine[0]["rule_set"] if mine else None
+        slot = ledger_decisions.find_slot(connection, JOB, date)
+        if slot is None or slot.instant != instant:
+            return None, None
+        rows = ledger_decisions.decisions_of(connection, account, slot.key)
+    return {row["rule"]: (row["outcome"], row["reason"], row["detail"]) for row in rows}, rows[0]["rule_set"] if rows else slot.rule_set
 
 
-def _rule_seen(workspace: Workspace, rule_id: str, judged: Judged, verdicts: tuple[Verdict, ...], decision: Decision | None) -> RuleSeen:
+def _rule_seen(workspace: Workspace, rule_id: str, judged: Judged, verdicts: tuple[Verdict, ...], decision: Decision | None, today: int) -> RuleSeen:
     rule = workspace.rules[rule_id]
     written = [*(("when", raw) for raw in rule.when), *(("unless", raw) for raw in rule.unless)]
     columns = judged.answer.columns
@@ -147,8 +145,9 @@ def _rule_seen(workspace: Workspace, rule_id: str, judged: Judged, verdicts: tup
     verdict = judged.answer.rules[rule_id]
     outcome = decision.outcome if decision else {None: "unknown", True: "waits", False: "not_matched"}[verdict]
     reason, detail = (decision.reason, decision.detail) if decision else (None, ", ".join(each.event for each in rule.triggers) or None)
-    nearest = _days_until_match(conditions) if decision is None else None
-    return RuleSeen(rule_id, rule.title, workspace.places[rule_id], rule.stage, verdict, outcome, reason, detail, conditions, nearest)
+    nearest = days_until_match(workspace, conditions, today) if verdict is not True and not rule.triggers else None
+    if_enough = outcome == "won" and is_scarce(rule, workspace)
+    return RuleSeen(rule_id, rule.title, workspace.places[rule_id], rule.stage, verdict, outcome, reason, detail, conditions, nearest, if_enough)
 
 
 def facts_named(raw: object, workspace: Workspace) -> list[str]:
@@ -161,25 +160,6 @@ def facts_named(raw: object, workspace: Workspace) -> list[str]:
     if name == "segment":
         return [each for part in workspace.segments[wanted].when for each in facts_named(part, workspace)]
     return [name]
-
-
-def _days_until_match(conditions: Sequence[ConditionSeen]) -> int | None:
-    """Days until a day count alone would make the rule true, if nothing else is in its way."""
-    failing = [each for each in conditions if each.verdict is not (each.kind == "when")]
-    missing = [_days_missing(each) for each in failing]
-    return max((days for days in missing if days is not None), default=None) if failing and None not in missing else None
-
-
-def _days_missing(condition: ConditionSeen) -> int | None:
-    raw = condition.written
-    if condition.kind != "when" or not isinstance(raw, dict):
-        return None
-    name, wanted = next(iter(raw.items()))
-    value = condition.values.get(name)
-    if not isinstance(wanted, dict) or not isinstance(value, int) or not name.startswith(("stalled_days", "days_")):
-        return None
-    low = wanted.get("at_least", wanted.get("between", [None])[0] if isinstance(wanted.get("between"), list) else None)
-    return low - value if isinstance(low, int) and low > value else None
 
 
 def _facts_seen(workspace: Workspace, judged: Judged) -> list[FactSeen]:

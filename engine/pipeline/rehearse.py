@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.errors import refuse
 from engine.pipeline.system import System
 from engine.rehearsal.cases import Case, as_list, read_cases
 from engine.rehearsal.check import Result, rules_tested, run_all
@@ -22,8 +23,11 @@ class Tested:
 
 
 def run_tests(system: System, wanted: Sequence[str] = ()) -> Tested:
-    """Run the tests of the workspace, or those that name one of the wanted rules. Raises BansoError for tests that cannot be read."""
+    """Run the tests of the workspace, or those that name one of the wanted rules. Raises BansoError for a name that is no rule's and for tests that cannot be read."""
     workspace = system.workspace
+    for name in wanted:
+        if name not in workspace.rules:
+            raise refuse("E641", name, name=name, known=tuple(workspace.rules))
     cases = read_cases(workspace)
     chosen = [case for case in cases if not wanted or named_in(case) & set(wanted)]
     results = run_all(chosen, workspace, system.evaluator(workspace))

@@ -6,7 +6,7 @@ The first key says which; the lane and the channel follow from it and are never 
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_serializer
 
 from engine.facts.spec import EventName, Name, Strict, form_of
 
@@ -199,6 +199,11 @@ class AssignTo(Strict):
 
     owner: None
     otherwise: Name = Field(alias="else")
+
+    @model_serializer
+    def _as_written(self) -> dict[str, str | None]:
+        """`owner` stands there with nothing behind it, and must not be left out as what is absent."""
+        return {"owner": None, "else": self.otherwise}
 
 
 class Task(Action):

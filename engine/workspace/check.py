@@ -16,6 +16,7 @@ def check_names(parts: Parts, faults: Faults) -> None:
     _check_labels(parts, faults)
     _check_order(parts, faults)
     _check_people(parts, faults)
+    _check_ranks(parts, faults)
     for rule_id, rule in parts.rules.items():
         check_rule(rule_id, rule, parts, faults)
     check_advertising(parts, faults)
@@ -94,6 +95,15 @@ def _check_people(parts: Parts, faults: Faults) -> None:
     fact = parts.settings.accounts_of
     if fact is not None and fact not in parts.plan.facts:
         faults.at("E201", ("accounts_of",), {"name": fact, "known": tuple(parts.plan.facts)})
+
+
+def _check_ranks(parts: Parts, faults: Faults) -> None:
+    """What accounts are ranked by are facts."""
+    for name, channel in parts.settings.channels.items():
+        for index, entry in enumerate(channel.rank):
+            for fact in entry:
+                if fact not in parts.plan.facts:
+                    faults.at("E201", ("channels", name, "rank", index, fact), {"name": fact, "known": tuple(parts.plan.facts)})
 
 
 def _check_order(parts: Parts, faults: Faults) -> None:

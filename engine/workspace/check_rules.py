@@ -41,8 +41,8 @@ def _known(name: str, code: str, path: Path, known: Mapping[str, object], faults
 
 def _check_channel(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> None:
     key = next(key for key in ("send", "show", "ask", "suggest", "task", "post") if hasattr(rule.do, key))
-    if isinstance(rule.do, Post):
-        _known(rule.do.post, "E204", (*here, "do", "post"), parts.settings.notify, faults, kind="notify")
+    if isinstance(rule.do, Post) and rule.do.post not in parts.settings.notify:
+        faults.at("E204", (*here, "do", "post"), {"kind": "notify", "name": rule.do.post, "known": tuple(parts.settings.notify)})
     elif rule.do.channel not in parts.channels:
         faults.at("E204", (*here, "do", key), {"kind": "channel", "name": rule.do.channel, "known": tuple(sorted(parts.channels))})
     else:

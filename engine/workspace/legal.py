@@ -34,6 +34,8 @@ def check_advertising(parts: Parts, faults: Faults) -> None:
     """Every template of a mail that is not service mail shows the five."""
     if any(fault.place.file.startswith("templates/") for fault in faults.found):
         return  # what cannot be read shows nothing; that is told already
+    if any(path[:1] == ("workspace",) for path in faults.wrong):
+        return  # which language the mails are in is not known
     language, told = parts.settings.workspace.language, set[str]()
     for rule in parts.rules.values():
         if not isinstance(rule.do, SendMail) or rule.do.service:

@@ -10,12 +10,13 @@ from jsonschema import Draft7Validator
 
 from engine.channels import CHANNELS
 from engine.cli.app import main
+from engine.cli.authors import full_rule
 from engine.rulebook.spec import RuleSpec
 from engine.workspace.edit import plain_of
 from engine.workspace.load import load_workspace
 from engine.workspace.starters import without_comments
 from tests.cli.said import BAD_USAGE, FAULTS, FINE, JAPANESE, Banso, change
-from tests.story import SPACE
+from tests.story import ROOT, SPACE
 
 MATTER_OF_TASTE = {"W404", "W503", "W504", "W506", "W507"}  # what a new rule is to be finished by its author
 
@@ -104,6 +105,13 @@ def test_fmt_full_writes_out_every_default_and_changes_nothing(banso: Banso, spa
         assert RuleSpec.model_validate(written) == rule.model_copy(update={"do": rule.do.model_copy(update=windows)})
         assert {"stage", "owner", "trigger", "again", "unless"} <= set(written)
     assert json.loads(banso("fmt", "--full", "--json").out)["rules/push.yaml"]["readiness"]["again"] == {"at_most": 1, "per": "guidance_start"}
+
+
+def test_every_rule_of_the_example_is_the_same_rule_when_it_is_written_out_in_full() -> None:
+    workspace = load_workspace(ROOT, frozenset(CHANNELS))
+    for name, rule in workspace.rules.items():
+        windows = {"valid_days": workspace.valid_days(rule), "send_within_days": workspace.send_within_days(rule)}
+        assert RuleSpec.model_validate(full_rule(workspace, name)) == rule.model_copy(update={"do": rule.do.model_copy(update=windows)})
 
 
 # --- fix --------------------------------------------------------------------------------------------------------------

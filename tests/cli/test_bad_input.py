@@ -237,6 +237,11 @@ def test_the_nearest_name_is_offered(banso: Banso, loaded: Path, arguments: tupl
     assert f"Did you mean `{near}`?" in banso(*arguments, "--at", AT).err
 
 
+def test_no_tests_of_a_misspelt_rule_are_not_all_tests_passed(banso: Banso, loaded: Path) -> None:
+    said = banso("test", "next-seting")
+    assert (said.code, "Did you mean `next-setting`?" in said.err) == (FAULTS, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "place"),
     [

@@ -1,5 +1,6 @@
 """What a designer sees before anybody gets anything: the letter and whether it would go, what a stage asks, and the plan of a night."""
 
+import io
 import json
 import re
 import shutil
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.app import main
+from engine.cli.app import INTERRUPTED, main
+from engine.ledger import approvals
 from tests.builders import AZURE, a_stalled_customer, flat
 from tests.inbox import Inbox
 from tests.story import SPACE, Story
@@ -166,6 +168,14 @@ def test_share_counts_the_accounts_of_the_instant_asked_for(ready: Story, banso:
     assert refused[0] == FAULTS
     assert "届くのは 1 社、入力は 7 社" in refused[1]
     assert banso("stage", "next-setting", "share", "--as", "kato", "--at", NIGHT, "--count", "1")[0] == FINE
+
+
+def test_who_breaks_off_where_a_number_is_asked_for_is_told_so(ready: Story, banso: Banso, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    code, said = banso("stage", "next-setting", "share", "--as", "kato", "--at", NIGHT)
+    assert (code, "中断しました" in said) == (INTERRUPTED, True)
+    with ready.system.ledger.read() as connection:
+        assert approvals.approved(connection) == set()
 
 
 def test_share_asks_for_the_tests_of_the_rule_and_for_no_others(ready: Story, banso: Banso) -> None:

@@ -182,5 +182,5 @@ def test_explain_between_nights_says_what_a_night_would_say(story: Story) -> Non
     story.given(a_stalled_customer())
     story.heard("2026-04-07 12:00")
     assert seen(story, "2026-04-07 12:00") == {"next-setting": ("won", None, None)}
-    assert explain(story.system, AZURE, at("2026-04-07 12:00")).stored == {}
+    assert explain(story.system, AZURE, at("2026-04-07 12:00")).stored is None
     assert seen(story, "2026-03-31 12:00") == {}
