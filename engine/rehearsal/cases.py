@@ -21,7 +21,7 @@ from engine.workspace.tree import Node, read_tree
 
 MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}"
 GIVEN = re.compile(
-    rf"(?P<at>{MOMENT}) (?P<name>[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*)(?: = (?P<value>.*?)|(?P<said>(?: [a-z_]+=\S+)*)(?: x(?P<times>[1-9][0-9]?))?)$"
+    rf"(?P<at>{MOMENT}) (?P<name>[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*)(?: =(?P<value>(?: .*)?)|(?P<said>(?: [a-z_]+=\S+)*)(?: x(?P<times>[1-9][0-9]?))?)$"
 )
 CONTACT = "tanaka"  # the main contact that every account of a test has
 BEFORE_DAYS = 30  # what the account is said to be was told so many days before its first record
@@ -171,7 +171,7 @@ class _Reader:
             return
         at = instant_of_text(found["at"], self.workspace.zone)
         if found["value"] is not None:
-            yield self._field(found["name"], found["value"], account_id, at), {}
+            yield self._field(found["name"], found["value"].strip(), account_id, at), {}
             return
         said = dict(part.split("=", 1) for part in (found["said"] or "").split())
         for turn in range(int(found["times"] or 1)):

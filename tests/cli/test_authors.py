@@ -387,11 +387,11 @@ def test_a_test_without_an_account_goes_along_the_route_until_the_rule_matches(b
     assert bool(JAPANESE.search(str(only["name"]))) == (language == "ja")
 
 
-def test_a_test_of_a_rule_at_stage_plan_expects_that_it_only_counts(banso: Banso, space: Path) -> None:
+def test_a_test_of_a_rule_at_stage_plan_expects_what_it_does_once_it_is_shared(banso: Banso, space: Path) -> None:
     change(space / "rules/push.yaml", "    title: 同じ工程に", "    stage: plan\n    title: 同じ工程に")
     assert banso("new", "test", "next-setting", "--at", "2026-04-07").code == FINE
     (expected,) = written_test(space, "next-setting")["expect"]
-    assert (expected["not"], expected["why"]) == ("next-setting", {"next-setting": "stage"})
+    assert (expected["decides"], "why" in expected) == ("next-setting", False)
 
 
 def test_a_written_test_is_run_by_the_name_of_its_rule(banso: Banso, space: Path) -> None:
@@ -404,7 +404,7 @@ def test_a_written_test_is_run_by_the_name_of_its_rule(banso: Banso, space: Path
     assert banso("order", "add", "at-once", "--before", "support-guide").code == FINE
     assert banso("new", "test", "next-setting", "--at", "2026-04-07").code == FINE
     (expected,) = written_test(space, "next-setting")["expect"]
-    assert expected["why"] == {"next-setting": "stage"}, "no night judges what waits for a record"
+    assert expected["decides"] == "next-setting", "no night judges what waits for a record"
     told = json.loads(banso("test", "next-setting", "--json").out)
     assert (told["tests"], told["failed"]) == (1, [])
 
