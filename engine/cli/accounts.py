@@ -18,6 +18,7 @@ from engine.messages import Language, say, say_detail, say_reason
 from engine.pipeline import explain as story
 from engine.pipeline.explain import Explanation, FactSeen, RuleSeen
 from engine.pipeline.nearest import ConditionSeen
+from engine.pipeline.preview import preview as run_preview
 from engine.pipeline.system import System
 from engine.pipeline.timeline import Moment
 from engine.pipeline.timeline import timeline as run_timeline
@@ -107,13 +108,13 @@ def _day_ahead(told: Explanation, workspace: Workspace, days: int) -> str:
 def condition_in_words(condition: ConditionSeen, told: Explanation, workspace: Workspace, language: Language) -> str:
     """`stalled_days 4, wanted at_least 5` — as written, segments opened up, with the values it met, where they come from and how old they are."""
     known = {fact.name: fact for fact in told.facts}
-    met = [_met(known[name], told, workspace, language) for name in condition.values if name in known]
+    met = [_met(known[name], told.instant, workspace, language) for name in condition.values if name in known]
     kind = "" if condition.kind == "when" else f"{say(language, 'explain.unless')} "
     return f"{kind}{_written(condition.written)}{_segment_written(condition.written, workspace)}    {', '.join(met)}".rstrip()
 
 
-def _met(fact: FactSeen, told: Explanation, workspace: Workspace, language: Language) -> str:
-    days = None if fact.said_at is None else workspace.zone.day(told.instant) - workspace.zone.day(fact.said_at)
+def _met(fact: FactSeen, instant: int, workspace: Workspace, language: Language) -> str:
+    days = None if fact.said_at is None else workspace.zone.day(instant) - workspace.zone.day(fact.said_at)
     age = "" if days is None else f" {say(language, 'explain.age', days=days)}"
     return f"{fact.name} = {value_in_words(fact.name, fact.value, workspace, language)} ({fact.source}{age})"
 
@@ -201,15 +202,18 @@ def preview(
     with door.system() as system:
         instant = instant_asked(at, system)
         try:
-            parts = story.preview(system, rule, account, instant)
+            found = run_preview(system, rule, account, instant)
         except Unwritable as error:
             raise refuse("E648", rule, account=account, problem=say_detail(door.language(system), str(error))) from error
         if as_json:
-            print_json(dict(parts))
+            print_json({"to": found.to, **found.parts, "blanks": found.blanks})
             return
-        language = door.language(system)
-        out.print(f"[dim]{say(language, 'preview.to')}:[/dim] {escape(parts['to'])}   [dim]{escape(parts['template'])}[/dim]")
+        language, parts = door.language(system), found.parts
+        out.print(f"[dim]{say(language, 'preview.to')}:[/dim] {escape(found.to)}   [dim]{escape(parts['template'])}[/dim]")
         out.print(Panel(escape(parts["text"].strip()), title=escape(parts["subject"]), expand=False))
+        if found.blanks:
+            told = ", ".join(_met(fact, instant, system.workspace, language) for fact in found.blanks)
+            out.print(f"[dim]{say(language, 'preview.blanks')}: {escape(told)}[/dim]", soft_wrap=True)
         print_whether_it_would_go(system, rule, account, instant, language)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from engine.channels import CHANNELS
 from engine.cli.door import AsJson, At, Door, out, parse_instant, print_json
-from engine.cli.workshop import language_of, loaded, write_schemas, write_text
+from engine.cli.workshop import change_text, language_of, loaded, write_schemas, write_text
 from engine.errors import refuse
 from engine.messages import Language, say
 from engine.rulebook.actions import LANES, Lane
@@ -90,7 +90,7 @@ def _write(door: Door, texts: Mapping[str, str], next_step: tuple[str, Mapping[s
     root, language = door.config.workspace, language_of(door)
     workspace = _tried_out(root, texts)
     for file, text in texts.items():
-        write_text(root / file, text)
+        change_text(root / file, text)
     write_schemas(workspace, root, language)
     _say_written(list(texts), next_step, language, as_json=as_json)
 

@@ -6,6 +6,7 @@ from engine.cli.door import FAULTS, AsJson, Door, out, print_faults, print_json
 from engine.cli.workshop import language_of, loaded, told
 from engine.errors import BansoError, Fault
 from engine.messages import say
+from engine.rehearsal.cases import read_cases
 
 
 def register(app: typer.Typer) -> None:
@@ -13,11 +14,12 @@ def register(app: typer.Typer) -> None:
 
 
 def lint(context: typer.Context, as_json: AsJson = False) -> None:
-    """Check every file of the workspace; all faults at once, each with its place and its cure."""
+    """Check every file of the workspace, tests too; all faults at once, each with its place and its cure."""
     door: Door = context.obj
     root = door.config.workspace
     try:
         workspace = loaded(door)
+        read_cases(workspace)
     except BansoError as error:
         _print_refused(error.faults, door, as_json=as_json)
         raise typer.Exit(FAULTS) from None

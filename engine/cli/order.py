@@ -10,7 +10,7 @@ from rich.table import Table
 
 from engine.channels import CHANNELS
 from engine.cli.door import AsJson, Door, out, print_json
-from engine.cli.workshop import language_of, loaded, refresh_schemas, write_text
+from engine.cli.workshop import change_text, language_of, loaded, refresh_schemas
 from engine.errors import BansoError, refuse
 from engine.messages import Language, say
 from engine.rulebook.actions import LANES, Lane
@@ -141,7 +141,7 @@ def _place(listed: list[str], file: str, before: str | None, after: str | None) 
 
 
 def _write(door: Door, file: str, text: str) -> None:
-    write_text(door.config.workspace / file, text)
+    change_text(door.config.workspace / file, text)
     refresh_schemas(door)
 
 

@@ -10,6 +10,7 @@ from rich.markup import escape
 from engine.channels.letter import Reply
 from engine.cli.accounts import print_whether_it_would_go
 from engine.cli.door import FAULTS, AsJson, At, Door, instant_asked, out, print_json, progress, shown
+from engine.cli.workshop import change_text
 from engine.errors import refuse
 from engine.messages import Language, say
 from engine.pipeline.sendtest import send_test as run_send_test
@@ -86,7 +87,7 @@ def _write(system: System, rule: str, stage_to: Stage) -> None:
     file = system.workspace.places[rule].split(":")[0]
     path = system.config.workspace / file
     text = path.read_text(encoding="utf-8")
-    path.write_text(set_value(text, ("rules", rule, "stage"), stage_to, after=("why", "title")), encoding="utf-8")
+    change_text(path, set_value(text, ("rules", rule, "stage"), stage_to, after=("why", "title")))
 
 
 def _told(found: Iterator[Need], language: Language, *, silent: bool) -> Iterator[Need]:

@@ -38,6 +38,13 @@ def write_text(path: Path, text: str) -> None:
     Path(name).replace(path)
 
 
+def change_text(path: Path, text: str) -> None:
+    """The same for a file that is changed in part: one with the line breaks of Windows has them throughout afterwards."""
+    if path.exists() and b"\r\n" in path.read_bytes():
+        text = text.replace("\r\n", "\n").replace("\n", "\r\n")
+    write_text(path, text)
+
+
 def write_schemas(workspace: Workspace, root: Path, language: Language) -> list[str]:
     """The schemas as files below the workspace's root; returns their names."""
     schemas = editor_schemas(workspace, language)

@@ -4,15 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from engine.calendar import date_of_day
-from engine.channels import CHANNELS
-from engine.channels.letter import Occasion
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import candidate_of
-from engine.decision.recipient import NOBODY, main_contact
-from engine.decision.scarce import Granted, Stock, is_scarce
-from engine.decision.standing import Standing
+from engine.decision.scarce import Granted, is_scarce
 from engine.errors import refuse
-from engine.facts.fold import dump
 from engine.ledger import decisions as ledger_decisions
 from engine.pipeline.evaluate import Judged, judge_one
 from engine.pipeline.matched import nightly_rules
@@ -22,10 +17,6 @@ from engine.pipeline.standings import read_standings
 from engine.pipeline.system import System
 from engine.rulebook.actions import LANES
 from engine.rulebook.python import Known, Verdict
-from engine.rulebook.spec import RuleSpec
-from engine.touches.plan import Occasion as RunOccasion
-from engine.touches.plan import plan_touch
-from engine.touches.touch import Touch
 from engine.workspace.model import Workspace
 
 Stored = tuple[str, str | None, str | None]  # outcome, reason, detail of a stored decision
@@ -95,7 +86,7 @@ def explain(system: System, account: str, instant: int, *, by_todays_rules: bool
     rules = [_as_stored(_rule_seen(workspace, rule, judged, conditions[rule], decided.get(rule), today), stored) for rule in order]
     columns = judged.answer.columns
     name = judged.fold.name[3] if judged.fold.name and judged.fold.name[3] else account
-    facts = _facts_seen(workspace, judged)
+    facts = facts_seen(workspace, judged)
     return Explanation(account, name, instant, columns.get("next_step"), columns.get("stalled_days"), rules, stale, stored, facts)
 
 
@@ -162,7 +153,8 @@ def facts_named(raw: object, workspace: Workspace) -> list[str]:
     return [name]
 
 
-def _facts_seen(workspace: Workspace, judged: Judged) -> list[FactSeen]:
+def facts_seen(workspace: Workspace, judged: Judged) -> list[FactSeen]:
+    """Every fact of an account."""
     columns, fold = judged.answer.columns, judged.fold
     prefixes = {prefix: name for name, source in workspace.settings.sources.items() for prefix in source.events}
     seen = []
@@ -175,25 +167,3 @@ def _facts_seen(workspace: Workspace, judged: Judged) -> list[FactSeen]:
             value = "|".join(step for step in workspace.route.steps if columns.get(f"done.{step}") is True)
         seen.append(FactSeen(fact.name, fact.label, value, fact.unit, ", ".join(sources), max(instants, default=None)))
     return seen
-
-
-def preview(system: System, rule_id: str, account: str, instant: int) -> Mapping[str, str]:
-    """The message a rule would send to an account, whether or not it matches; nothing is written."""
-    judged, workspace, _ = judge_one(system, account, instant)
-    must_exist(judged, account)
-    if rule_id not in workspace.rules:
-        raise refuse("E641", rule_id, name=rule_id, known=tuple(workspace.rules))
-    rule = workspace.rules[rule_id]
-    touch = imagined(workspace, rule_id, rule, judged, instant)
-    recipient = main_contact(judged.fold) or NOBODY
-    parts = CHANNELS[rule.do.channel](workspace).preview(Occasion(touch, judged.answer, judged.fold, recipient, instant))
-    return {"to": recipient.address or "", **parts}
-
-
-def imagined(workspace: Workspace, rule_id: str, rule: RuleSpec, judged: Judged, instant: int) -> Touch:
-    """The touch there would be if the rule won."""
-    candidate = candidate_of(workspace, rule_id, judged.answer.columns, instant)
-    standing = Standing(judged.account_id, instant, workspace, judged.answer, main_contact(judged.fold))
-    given = Stock(workspace).allot(candidate, standing)
-    won = Decision(candidate, rule.do.lane, "won", place=given.place)
-    return plan_touch(won, standing, RunOccasion("preview", 0, dump(judged.fold)))

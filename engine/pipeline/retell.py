@@ -14,7 +14,7 @@ from engine.pipeline.explain import must_exist
 from engine.pipeline.system import System
 from engine.records.lake import read_accounts
 from engine.records.record import Record, bucket_of
-from engine.rehearsal.cases import is_touch, read_case
+from engine.rehearsal.cases import is_touch, names_read, read_case
 from engine.rehearsal.foretell import foretell
 from engine.rulebook.python import Answer
 from engine.workspace.edit import plain_of, written
@@ -99,15 +99,6 @@ def _lines(workspace: Workspace, records: Sequence[Record]) -> list[str]:
     read = names_read(workspace)
     kept = [record for record in records if (record.event or record.field) in read or is_touch(workspace, record.event or "")]
     return [_line(workspace, record) for record in sorted(kept, key=lambda each: (each.occurred_at, each.source, each.source_id))]
-
-
-def names_read(workspace: Workspace) -> set[str]:
-    """The events and fields that facts, steps and goals read; what else happened, such as who somebody is, stays out of tests."""
-    found = {name for fact in workspace.plan.facts.values() for name in fact.reads}
-    for step in workspace.route.steps.values():
-        found |= {*step.done_by, *step.progress_by}
-    found |= {name for goal in workspace.goals.values() if goal.reached_by != "next_step" for name in goal.reached_by}
-    return found | set(workspace.route.spec.closed_by)
 
 
 def _line(workspace: Workspace, record: Record) -> str:

@@ -9,8 +9,9 @@ from engine.channels.mail.message import checked_address
 from engine.decision.recipient import NOBODY, main_contact
 from engine.errors import refuse
 from engine.pipeline.evaluate import judge_one
-from engine.pipeline.explain import imagined, must_exist
+from engine.pipeline.explain import must_exist
 from engine.pipeline.postal import deployment_of, mail_transport
+from engine.pipeline.preview import imagined
 from engine.pipeline.system import System
 
 MARK = "[TEST] "

@@ -23,6 +23,7 @@ MOMENT = r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}"
 GIVEN = re.compile(
     rf"(?P<at>{MOMENT}) (?P<name>[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*)(?: =(?P<value>(?: .*)?)|(?P<said>(?: [a-z_]+=\S+)*)(?: x(?P<times>[1-9][0-9]?))?)$"
 )
+SELF_TOLD = ("contact.", "account.")  # who somebody is, which every test may say
 CONTACT = "tanaka"  # the main contact that every account of a test has
 BEFORE_DAYS = 30  # what the account is said to be was told so many days before its first record
 Instant = Annotated[str, Field(pattern=rf"^{MOMENT}$")]
@@ -95,7 +96,8 @@ def read_cases(workspace: Workspace) -> list[Case]:
     for path in sorted((workspace.root / "rules" / "tests").glob("*.test.yaml")):
         written += _read_file(path, workspace.root, faults)
     by_name = {spec.name: spec for _, _, _, spec in written}
-    cases = [_Reader(workspace, file, tree, index, by_name, faults).case(spec) for file, tree, index, spec in written]
+    names = names_known(workspace)
+    cases = [_Reader(workspace, names, file, tree, index, by_name, faults).case(spec) for file, tree, index, spec in written]
     if faults:
         raise BansoError(faults)
     return cases
@@ -107,7 +109,7 @@ def read_case(workspace: Workspace, text: str, file: str) -> Case:
     if tree is None:
         raise BansoError(faults)
     spec = CasesFile.model_validate(tree.plain()).tests[0]
-    case = _Reader(workspace, file, tree, 0, {}, faults).case(spec)
+    case = _Reader(workspace, names_known(workspace), file, tree, 0, {}, faults).case(spec)
     if faults:
         raise BansoError(faults)
     return case
@@ -132,8 +134,10 @@ def _read_file(path: Path, root: Path, faults: list[Fault]) -> Iterator[tuple[st
 class _Reader:
     """Puts one written test into records."""
 
-    def __init__(self, workspace: Workspace, file: str, tree: Node, index: int, known: Mapping[str, CaseSpec], faults: list[Fault]) -> None:
-        self.workspace, self.file, self.tree, self.index, self.known, self.faults = workspace, file, tree, index, known, faults
+    def __init__(
+        self, workspace: Workspace, names: set[str], file: str, tree: Node, index: int, known: Mapping[str, CaseSpec], faults: list[Fault]
+    ) -> None:
+        self.workspace, self.names, self.file, self.tree, self.index, self.known, self.faults = workspace, names, file, tree, index, known, faults
         self.serial = 0
 
     def case(self, spec: CaseSpec) -> Case:
@@ -211,6 +215,7 @@ class _Reader:
     def _check_names(self, spec: CaseSpec) -> None:
         """Rules, sources and facts that a test names exist."""
         rules, sources = self.workspace.rules, self.workspace.settings.sources
+        self._check_history(spec)
         for name in spec.stale:
             if name not in sources:
                 self._fault("E204", self._place("stale"), kind="source", name=name, known=tuple(sources))
@@ -224,6 +229,15 @@ class _Reader:
                 self._fault("E703", self._place("expect", number))
             for key in each.idle():
                 self._fault("E704", self._place("expect", number), key=key)
+
+    def _check_history(self, spec: CaseSpec) -> None:
+        """What nobody reads is misspelt: the test would be of another history than its author thinks."""
+        lines = ((("given", number), line.split(" ")[2:3]) for number, line in enumerate(spec.given))
+        told = ((("account",), [name]) for name in spec.account if "." in name)
+        for place, names in (*lines, *told):
+            for name in names:
+                if not (name.startswith(SELF_TOLD) or is_touch(self.workspace, name) or name in self.names):
+                    self._fault("E705", self._place(*place), name=name, near=nearest(name, self.names))
 
     def _fault(self, code: str, place: Place, **values: object) -> None:
         self.faults.append(Fault(code, place, values))
@@ -245,3 +259,20 @@ def as_list(names: Names | None) -> list[str]:
 def instant_of_text(text: str, zone: Zone) -> int:
     """`2026-04-07 09:00` on the workspace's clocks."""
     return zone.at_wall(day_of_text(text[:10]), int(text[11:13]) * 60 + int(text[14:16]))
+
+
+def names_read(workspace: Workspace) -> set[str]:
+    """The events and fields that facts, steps and goals read; what else happened, such as who somebody is, stays out of tests."""
+    found = {name for fact in workspace.plan.facts.values() for name in fact.reads}
+    for step in workspace.route.steps.values():
+        found |= {*step.done_by, *step.progress_by}
+    found |= {name for goal in workspace.goals.values() if goal.reached_by != "next_step" for name in goal.reached_by}
+    return found | set(workspace.route.spec.closed_by)
+
+
+def names_known(workspace: Workspace) -> set[str]:
+    """Every event and field that may matter in a test."""
+    found = names_read(workspace) | set(workspace.field_kinds())
+    for channel in workspace.settings.channels.values():
+        found |= {*channel.response, *channel.outcome, *([channel.touch] if channel.touch else [])}
+    return found | {trigger.event for rule in workspace.rules.values() for trigger in rule.triggers}

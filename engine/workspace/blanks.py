@@ -2,9 +2,15 @@
 
 from collections.abc import Iterator
 
-from jinja2 import nodes
+from jinja2 import meta, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 FALLBACKS = ("default", "d")
+
+
+def names_filled(text: str) -> frozenset[str]:
+    """The names that a template reads."""
+    return frozenset(meta.find_undeclared_variables(ImmutableSandboxedEnvironment().parse(text)))
 
 
 def open_blanks(node: nodes.Node, told: frozenset[str] = frozenset()) -> Iterator[nodes.Name]:

@@ -37,7 +37,9 @@ def _sections(content: Mapping[str, bytes], faults: Faults) -> Sections:
         tree, found = read_tree(content[file], file)
         faults.found += found
         if tree is None:
-            faults.unreadable |= bool(found)
+            if not found:  # what stood in it is missing elsewhere, where it is not at fault
+                faults.add("E148", Place(file))
+            faults.unreadable = True
             continue
         faults.trees[file] = tree
         if tree.entries is None:

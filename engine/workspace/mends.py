@@ -15,11 +15,12 @@ from engine.facts.spec import Strict
 from engine.workspace.content import read_content
 from engine.workspace.editor_schema import TOP_KEYS, kind_by_place, modeline
 from engine.workspace.faults import nearest
+from engine.workspace.hidden import without_hidden
 from engine.workspace.load import load_workspace
 from engine.workspace.tree import Plain, decoded, read_tree
 
 SLIP = 0.85  # likeness from which a word is taken for a slip of the other
-SYNTAX = frozenset({"E101", "E102", "E103", "E139", "E142"})  # slips that are undone without asking
+SYNTAX = frozenset({"E101", "E102", "E103", "E139", "E142", "E147"})  # slips that are undone without asking
 ROUNDS = 20  # a fault may hide another one
 SYNTAX_LINES = 200  # lines of one file whose syntax is mended
 TAB = 4
@@ -121,10 +122,16 @@ def _line_mended(lines: list[str], fault: Fault) -> tuple[int, str] | None:
     """The line at fault, or the one above it, as it must have been meant; its index comes first."""
     for at in (fault.place.line - 1, fault.place.line - 2):
         if 0 <= at < len(lines):
-            line = _without_tabs(lines[at]) if fault.code == "E101" else _with_colon(lines[at], any_key=fault.code == "E102")
+            line = _slip_undone(lines[at], fault.code)
             if line != lines[at]:
                 return at, line
     return None
+
+
+def _slip_undone(line: str, code: str) -> str:
+    if code == "E147":
+        return without_hidden(line, "")[0].rstrip()
+    return _without_tabs(line) if code == "E101" else _with_colon(line, any_key=code == "E102")
 
 
 def _without_tabs(line: str) -> str:

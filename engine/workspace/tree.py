@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from engine.errors import Fault, Place
+from engine.workspace.hidden import without_hidden
 from engine.workspace.slips import FULL_WIDTH_COLON, Slip, colon_of, slip_at_key, slip_of
 
 BYTES_MAX = 1_000_000
@@ -102,7 +103,7 @@ def read_tree(raw: bytes, file: str) -> tuple[Node | None, list[Fault]]:
     text = decoded(raw, file)
     if isinstance(text, Fault):
         return None, [text]
-    mended: list[Fault] = []
+    text, mended = without_hidden(text, file)
     while True:
         tree, faults, slip = _read_text(text, file)
         if slip is None or slip.mended is None or len(mended) >= MENDED_MAX:

@@ -504,3 +504,18 @@ def test_an_order_that_is_not_understood_is_bad_usage(banso: Banso, space: Path,
     before = contents(space)
     assert banso("order", *arguments).code == BAD_USAGE
     assert contents(space) == before
+
+
+# --- line breaks ------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_with_the_line_breaks_of_windows_keeps_them(banso: Banso, space: Path) -> None:
+    for name in ("push", "order"):
+        path = space / f"rules/{name}.yaml"
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert banso("new", "rule", "welcome-back").code == FINE
+    assert banso("stage", "next-setting", "plan").code == FINE
+    for name in ("push", "order"):
+        raw = (space / f"rules/{name}.yaml").read_bytes()
+        assert (raw.count(b"\n"), b"\r\r" in raw) == (raw.count(b"\r\n"), False)
+    assert "welcome-back" in (space / "rules/order.yaml").read_text(encoding="utf-8")

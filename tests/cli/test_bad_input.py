@@ -237,6 +237,14 @@ def test_the_nearest_name_is_offered(banso: Banso, loaded: Path, arguments: tupl
     assert f"Did you mean `{near}`?" in banso(*arguments, "--at", AT).err
 
 
+def test_lint_reads_the_tests_too(banso: Banso, loaded: Path, space: Path) -> None:
+    tests = space / "rules" / "tests"
+    tests.mkdir(exist_ok=True)
+    (tests / "tabs.test.yaml").write_text("tests:\n\t- {name: one}\n", encoding="utf-8")
+    said = banso("lint")
+    assert (said.code, "rules/tests/tabs.test.yaml:2:1 E101" in said.err) == (FAULTS, True)
+
+
 def test_no_tests_of_a_misspelt_rule_are_not_all_tests_passed(banso: Banso, loaded: Path) -> None:
     said = banso("test", "next-seting")
     assert (said.code, "Did you mean `next-setting`?" in said.err) == (FAULTS, True)

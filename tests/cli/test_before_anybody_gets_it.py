@@ -124,7 +124,7 @@ def test_a_new_letter_is_told_to_be_unwritten(story: Story, banso: Banso) -> Non
     a_rule_with_a_new_letter(story, banso)
     code, told = banso("lint", "--json")
     found = [each["file"] for each in json.loads(told)["faults"] if each["code"] == "W510"]
-    assert (code, found) == (FINE, ["templates/mail/welcome-back/body.mjml", "templates/mail/welcome-back/body.txt"])
+    assert (code, found) == (FINE, [f"templates/mail/welcome-back/{part}" for part in ("body.mjml", "body.txt", "subject.txt")])
 
 
 @pytest.mark.parametrize("stage", ["try", "share"])
@@ -139,6 +139,8 @@ def test_a_rule_climbs_once_its_letter_is_written(story: Story, banso: Banso) ->
     a_rule_with_a_new_letter(story, banso)
     for part in ("body.txt", "body.mjml"):
         change(story, f"templates/mail/welcome-back/{part}", "ここに、いまこのご案内が役立つ理由を1文で書きます。", "続きは10分で終わります。")
+    assert "W510" in banso("lint")[1], "its subject is not written yet"
+    change(story, "templates/mail/welcome-back/subject.txt", "ここに件名を書きます", "採用の準備の続き")
     assert "W510" not in banso("lint")[1]
     assert banso("stage", "welcome-back", "try")[0] == FINE
 

@@ -56,7 +56,10 @@ def test_a_value_that_was_cleared_is_a_line_too(story: Story) -> None:
     """`sfa.contract =` with nothing behind it."""
     story.given(a_record("sfa.contract", value="closed", at="2026-04-05 10:00"), a_record("sfa.contract", value="", at="2026-04-06 10:00"))
     told = retell(story.system, "write", AZURE, at("2026-04-07 02:00"))
-    assert [line.rstrip() for line in told.given if "contract" in line] == ["2026-04-05 10:00 sfa.contract = closed", "2026-04-06 10:00 sfa.contract ="]
+    assert [line.rstrip() for line in told.given if "contract" in line] == [
+        "2026-04-05 10:00 sfa.contract = closed",
+        "2026-04-06 10:00 sfa.contract =",
+    ]
     story.heard("2026-04-07 02:00")
     assert begun(story, "write", AZURE, "2026-04-07 02:00") == {"decides": "write"}
 

@@ -25,10 +25,10 @@ def expecting(tmp_path: Path) -> Iterator[Expecting]:
     """expecting(…) writes one test with this expectation and tells what was found against it."""
     story = Story(tmp_path, workspace=a_workspace(tmp_path / "workspace", rules=RULES, order="push: [write, first, then], pull: [greet]"))
 
-    def run(expected: str, account: str = "{}") -> list[str]:
+    def run(expected: str, account: str = "{}", given: str = GIVEN) -> list[str]:
         file = story.config.workspace / "rules" / "tests" / "all.test.yaml"
         file.parent.mkdir(exist_ok=True)
-        file.write_text(f"tests:\n  - {{name: one, account: {account}, {GIVEN}, expect: [{{{expected}}}]}}\n", encoding="utf-8")
+        file.write_text(f"tests:\n  - {{name: one, account: {account}, {given}, expect: [{{{expected}}}]}}\n", encoding="utf-8")
         return [key for result in run_tests(story.system).results for key, _ in result.findings]
 
     yield run
@@ -52,6 +52,21 @@ def test_what_could_not_fail_is_refused(expecting: Expecting, expected: str) -> 
     with pytest.raises(BansoError) as raised:
         expecting(expected)
     assert {fault.code for fault in raised.value.faults} == {"E704"}
+
+
+@pytest.mark.parametrize(
+    ("account", "line"),
+    [
+        pytest.param("{}", "2026-03-25 10:00 product.set_upp", id="an event"),
+        pytest.param("{}", "2026-03-25 10:00 sfa.contrakt = closed", id="a field"),
+        pytest.param("{sfa.contrakt: closed}", "2026-03-25 10:00 product.set_up", id="a field of the account"),
+    ],
+)
+def test_a_history_that_nobody_reads_is_misspelt(expecting: Expecting, account: str, line: str) -> None:
+    with pytest.raises(BansoError) as raised:
+        expecting("at: 2026-04-07 02:00, none: true", account, f'given: [2026-03-24 10:00 sfa.applied, "{line}"]')
+    (fault,) = raised.value.faults
+    assert (fault.code, fault.values["near"]) == ("E705", "product.set_up" if "upp" in line else "sfa.contract")
 
 
 @pytest.mark.parametrize(

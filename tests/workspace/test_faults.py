@@ -214,6 +214,8 @@ def test_a_file_that_cannot_be_read_does_not_make_everything_in_it_unknown(copy:
         ),
         pytest.param("templates/mail/layout.txt", "様\n".encode("cp932"), "E112 templates/mail/layout.txt:1", id="frame in Shift_JIS"),
         pytest.param(READINESS, "様\n".encode("cp932"), "E112 templates/mail/readiness/body.txt:1", id="mail in Shift_JIS"),
+        pytest.param(PUSH, b"", "E148 rules/push.yaml", id="an empty file"),
+        pytest.param(PUSH, b"# later\n", "E148 rules/push.yaml", id="a file of comments"),
         pytest.param("rules/extra.yaml", b"- a\n- b\n", "E118 rules/extra.yaml:1:1", id="a list as a file"),
         pytest.param("rules/sources/sap.sql", b"SELECT 1", "E124 rules/sources/sap.sql", id="a source that is not declared"),
         pytest.param("templates/mail/layout.txt", b"no body\n", "E211 templates/mail/layout.txt", id="a frame without a body"),

@@ -116,6 +116,12 @@ def test_keys_are_always_text() -> None:
         pytest.param("a:\n  - x\n   - y\n", "E139", 3, 4, id="a list item that is indented too far"),
         pytest.param("a:\n  b: 1\n　c: 2\n", "E142", 3, 1, id="a full-width space for indentation"),
         pytest.param("a:\n  　c: 2\n", "E142", 2, 3, id="a full-width space after others"),
+        pytest.param("a:\n  b: 1\n\u00a0\u00a0c: 2\n", "E147", 3, 1, id="a no-break space for indentation"),
+        pytest.param("a:\n  b: 1\n \u2003c: 2\n", "E147", 3, 2, id="an em space after a plain one"),
+        pytest.param("a:\u00a01\n", "E147", 1, 3, id="a no-break space after the colon"),
+        pytest.param("a: [b, \u200bc]\n", "E147", 1, 8, id="a space without width after a comma"),
+        pytest.param("a: b\u00a0\nc: 1\n", "E147", 1, 5, id="a no-break space behind the value"),
+        pytest.param("a: {b\u200b: 1}\n", "E147", 1, 6, id="a space without width behind a key"),
         pytest.param("a:\n  title 次の設定\n  b: 1\n", "E145", 2, 3, id="a line without a colon"),
         pytest.param("a: {b: 1｝\nc: 2\n", "E146", 1, 9, id="a full-width bracket"),
     ],
@@ -252,3 +258,9 @@ def test_faults_that_say_the_same_are_folded_with_their_places() -> None:
     assert folded([first, other, second]) == [(first, [second.place]), (other, [])]
     rules = [Fault("E401", Place("a", line), {"name": str(line), "lane": "push"}) for line in (1, 2)]
     assert folded(rules) == [(rules[0], [rules[1].place])]
+
+
+def test_a_blank_inside_a_text_is_the_authors_own() -> None:
+    text = 'a: 10\u00a0%\nb: "\u00a0x\u00a0"\nc: 1  # \u00a0\n'
+    tree, faults = read_tree(text.encode(), "rules/x.yaml")
+    assert (tree.plain() if tree else None, faults) == ({"a": "10\u00a0%", "b": "\u00a0x\u00a0", "c": 1}, [])
