@@ -52,7 +52,7 @@ BACK_TO_THE_MORNING = (
         "detail = NULL, begun_at = NULL, sent_at = NULL, ended_at = NULL, window_last_day = NULL WHERE channel = 'mail'"
     ),
 )
-MORNING = "2026-04-09T10:30"
+MORNING = "2026-04-09T12:00"
 PATIENCE_SECONDS = 600
 
 

@@ -161,7 +161,7 @@ class SendingHours:
         """The first instant at or after `instant` at which a push may be sent."""
         day, minutes = self.zone.day(instant), self.zone.minutes(instant)
         if self.business.is_open(day):
-            if not self._quiet(minutes):
+            if not self.is_quiet(minutes):
                 return instant
             if self.quiet_to is not None and minutes < self.quiet_to:
                 opens = self.zone.at_wall(day, self.quiet_to)
@@ -172,9 +172,10 @@ class SendingHours:
         return self.zone.at_wall(self.business.next_open(day + 1), self._opens())
 
     def _opens(self) -> int:
-        return self.quiet_to if self.quiet_to is not None and self._quiet(0) else 0
+        return self.quiet_to if self.quiet_to is not None and self.is_quiet(0) else 0
 
-    def _quiet(self, minutes: int) -> bool:
+    def is_quiet(self, minutes: int) -> bool:
+        """Whether a time of day, in minutes after midnight, is in the quiet hours."""
         if self.quiet_from is None or self.quiet_to is None:
             return False
         if self.quiet_from <= self.quiet_to:

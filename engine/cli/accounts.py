@@ -115,7 +115,7 @@ def condition_in_words(condition: ConditionSeen, told: Explanation, workspace: W
 
 def _met(fact: FactSeen, instant: int, workspace: Workspace, language: Language) -> str:
     days = None if fact.said_at is None else workspace.zone.day(instant) - workspace.zone.day(fact.said_at)
-    age = "" if days is None else f" {say(language, 'explain.age', days=days)}"
+    age = "" if days is None else f", {say(language, 'explain.age', days=days)}"
     return f"{fact.name} = {value_in_words(fact.name, fact.value, workspace, language)} ({fact.source}{age})"
 
 

@@ -35,7 +35,7 @@ from engine.simulator import Delivered, World
 START = date(2026, 1, 5)
 LAST_NIGHT = date(2026, 4, 8)  # a Wednesday in the season of entries and briefings
 ZONE = ZoneInfo("Asia/Tokyo")
-LOADS, NIGHT, MORNING = time(1, 50), time(2), time(10)
+LOADS, NIGHT, MORNING = time(1, 50), time(2), time(11, 31)  # by then all that the night decided is due
 
 
 @dataclass

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from engine.calendar import date_of_day
+from engine.calendar import MINUTE, date_of_day
+from engine.decision.draws import BUCKETS, bucket
 from engine.decision.scarce import facts_of_rank
 from engine.decision.standing import Candidate
 from engine.facts.open_items import microseconds
@@ -10,15 +11,16 @@ from engine.rulebook.actions import SendMail, SuggestHelp, Task
 from engine.rulebook.compile import APPOINTMENT, PER_PERIOD
 from engine.rulebook.python import Known
 from engine.rulebook.spec import RuleSpec
-from engine.workspace.model import Workspace
+from engine.workspace.model import Workspace, minutes_of
 
 UNKNOWN_VALUE = "?"
+SPREAD = "send"  # the salt of an account's own time
 IN_HOURS = frozenset({"push", "human"})  # lanes that wait for business days and the end of the quiet hours
 
 
-def candidate_of(workspace: Workspace, rule_id: str, columns: Mapping[str, Known], instant: int) -> Candidate:
-    """The candidate for a rule at an instant, from the account's columns."""
-    return Docket(workspace, instant).candidate(rule_id, columns)
+def candidate_of(workspace: Workspace, rule_id: str, account_id: str, columns: Mapping[str, Known], instant: int) -> Candidate:
+    """The candidate for a rule and an account at an instant, from the account's columns."""
+    return Docket(workspace, instant).candidate(rule_id, account_id, columns)
 
 
 class Docket:
@@ -31,10 +33,19 @@ class Docket:
         self._ends: dict[int, int] = {}
         self._due_days: dict[tuple[int, int], int] = {}
 
-    def candidate(self, rule_id: str, columns: Mapping[str, Known]) -> Candidate:
+    def candidate(self, rule_id: str, account_id: str, columns: Mapping[str, Known]) -> Candidate:
         rule = self.workspace.rules[rule_id]
-        due_at = self._in_hours if rule.do.lane in IN_HOURS else self.instant
+        due_at = self._due_at(rule, account_id) if rule.do.lane in IN_HOURS else self.instant
         return Candidate(rule_id, rule, per_value(self.workspace, rule.again.per, columns, self.today), due_at, self._deadline(rule, columns, due_at))
+
+    def _due_at(self, rule: RuleSpec, account_id: str) -> int:
+        """As soon as the hours allow; at the account's own time of the channel's hours, if that is still ahead, unless it cannot wait."""
+        spread = self.workspace.settings.channels[rule.do.channel].send_between
+        if spread is None or rule.do.is_urgent or rule.do.answers:
+            return self._in_hours
+        begin, end = minutes_of(spread.from_), minutes_of(spread.to)
+        share = (end - begin) * MINUTE * bucket(account_id, SPREAD) // BUCKETS
+        return max(self._in_hours, self.workspace.zone.at_wall(self.workspace.zone.day(self._in_hours), begin) + share)
 
     def _deadline(self, rule: RuleSpec, columns: Mapping[str, Known], due_at: int) -> int:
         """The last microsecond in which it may still be delivered."""

@@ -37,7 +37,7 @@ def recheck(planned: Planned, standing: Standing, now: int) -> Ruling:
         return Ruling("expire", planned.deadline, EXPIRED)
     if rule is None or standing.answer.rules.get(planned.rule_id) is not True:
         return Ruling("drop", planned.deadline, NO_LONGER_TRUE)
-    fresh = candidate_of(standing.workspace, planned.rule_id, standing.answer.columns, now)
+    fresh = candidate_of(standing.workspace, planned.rule_id, standing.account_id, standing.answer.columns, now)
     # A period such as the month is the one it was decided in; a fact must still say what the touch was counted under.
     counted = per_value(standing.workspace, rule.again.per, standing.answer.columns, standing.workspace.zone.day(planned.decided_at))
     if counted != planned.per_value:

@@ -116,7 +116,7 @@ class Replay:
         granted = grant(asked, Stock(self.workspace, used), lambda batch: [self._standing(each, asked.instant) for each in batch])
         for batch in asked.batches():
             for matched in batch:
-                candidates = [docket.candidate(rule, matched.answer.columns) for rule in matched.rules]
+                candidates = [docket.candidate(rule, matched.account_id, matched.answer.columns) for rule in matched.rules]
                 standing = self._standing(matched, asked.instant)
                 yield standing, decide(candidates, standing, granted, first_finding)
 

@@ -102,7 +102,7 @@ def decide_alone(system: System, workspace: Workspace, judged: Judged, instant: 
     matched = [rule for rule in nightly_rules(workspace) if judged.answer.rules[rule] is True]
     with system.ledger.read() as connection:
         standing = read_standings(connection, workspace, [judged], instant, before=instant)[judged.account_id]
-    candidates = [candidate_of(workspace, rule, judged.answer.columns, instant) for rule in matched]
+    candidates = [candidate_of(workspace, rule, judged.account_id, judged.answer.columns, instant) for rule in matched]
     return decide(candidates, standing, Granted({}))
 
 

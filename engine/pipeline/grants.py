@@ -90,7 +90,7 @@ class Granting:
         """The candidates of the lanes up to this one: what is won before may hold it."""
         lanes = LANES[: LANES.index(lane) + 1]
         rules = (rule for rule in matched.rules if self.asked.workspace.rules[rule].do.lane in lanes)
-        return [self.docket.candidate(rule, matched.answer.columns) for rule in rules]
+        return [self.docket.candidate(rule, matched.account_id, matched.answer.columns) for rule in rules]
 
 
 def grant(asked: Asked, stock: Stock, standings_of: StandingsOf, skip: frozenset[str] = frozenset()) -> Granted:

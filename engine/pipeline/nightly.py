@@ -154,7 +154,7 @@ class Run:
         return Docket(self.asked.workspace, self.slot.instant)
 
     def decide(self, matched: Matched, standing: Standing, granted: Granted) -> list[Decision]:
-        candidates = [self.docket.candidate(rule, matched.answer.columns) for rule in matched.rules]
+        candidates = [self.docket.candidate(rule, matched.account_id, matched.answer.columns) for rule in matched.rules]
         return decide(candidates, standing, granted)
 
     def folds(self, accounts: Sequence[str]) -> dict[str, Fold]:

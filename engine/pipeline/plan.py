@@ -72,7 +72,8 @@ class _Tally:
         self.outcomes[decision.outcome] += 1
         if decision.outcome == "won":
             self.winners.append(account)
-            self.due_at = decision.candidate.due_at
+            due_at = decision.candidate.due_at
+            self.due_at = due_at if self.due_at is None else min(self.due_at, due_at)
         elif decision.outcome in {"gated", "withheld"}:
             self.reasons[f"{decision.reason}"] += 1
         else:
@@ -111,7 +112,7 @@ def decide_all(system: System, asked: Asked) -> Iterator[tuple[Matched, list[Dec
     granted, docket = grant(asked, stock, standings), Docket(workspace, asked.instant)
     for batch in asked.batches():
         for matched, standing in zip(batch, standings(batch), strict=True):
-            candidates = [docket.candidate(rule, matched.answer.columns) for rule in matched.rules]
+            candidates = [docket.candidate(rule, matched.account_id, matched.answer.columns) for rule in matched.rules]
             yield matched, decide(candidates, standing, granted, first_finding)
 
 

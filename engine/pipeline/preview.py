@@ -62,7 +62,7 @@ def _names(workspace: Workspace, template: str) -> frozenset[str]:
 
 def imagined(workspace: Workspace, rule_id: str, rule: RuleSpec, judged: Judged, instant: int) -> Touch:
     """The touch there would be if the rule won."""
-    candidate = candidate_of(workspace, rule_id, judged.answer.columns, instant)
+    candidate = candidate_of(workspace, rule_id, judged.account_id, judged.answer.columns, instant)
     standing = Standing(judged.account_id, instant, workspace, judged.answer, main_contact(judged.fold))
     given = Stock(workspace).allot(candidate, standing)
     won = Decision(candidate, rule.do.lane, "won", place=given.place)

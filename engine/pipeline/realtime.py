@@ -113,7 +113,7 @@ def _react(system: System, dues: Sequence[Due]) -> Reaction:
             return Reaction(account, [], [])
         standing = _standing(connection, workspace, judged, contact, instant)
         candidates = [
-            candidate_of(workspace, rule, judged.answer.columns, instant)
+            candidate_of(workspace, rule, judged.account_id, judged.answer.columns, instant)
             for rule in rules
             if judged.answer.rules[rule] is True and is_for(workspace.rules[rule], standing)
         ]

@@ -63,7 +63,7 @@ def _past(workspace: Workspace, play: Play, record: Record, rule_id: str | None,
     """A touch of before the play, as the gates see it; one of no known rule is a push for mail and a popup else."""
     at, channel = record.occurred_at, (record.event or "").split(".")[0]
     if rule_id is not None and rule_id in workspace.rules:
-        per = candidate_of(workspace, rule_id, play.judge(at)[0].columns, at).per_value
+        per = candidate_of(workspace, rule_id, play.account_id, play.judge(at)[0].columns, at).per_value
         past = begun(workspace, Imagined(play.account_id, rule_id, per, at, at), at)
         return replace(past, goal=goal or past.goal)
     day = workspace.zone.day(at)

@@ -80,7 +80,7 @@ class Play:
         if contact is not None:
             standing = replace(standing, present=contact_of(fold, contact))
         matched = [rule for rule in rules if answer.rules[rule] is True and is_for(self.workspace.rules[rule], standing)]
-        candidates = [candidate_of(self.workspace, rule, answer.columns, instant) for rule in matched]
+        candidates = [candidate_of(self.workspace, rule, self.account_id, answer.columns, instant) for rule in matched]
         decisions = decide(candidates, standing, Stock(self.workspace))
         self.touches += [self._played(each, instant) for each in decisions if each.outcome in {"won", "withheld"}]
         return decisions

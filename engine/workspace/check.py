@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
+from engine.calendar import BusinessDays, SendingHours, zone
 from engine.facts.table import Table
 from engine.workspace.check_rules import Path, check_event, check_rule
 from engine.workspace.faults import Faults, nearest
 from engine.workspace.legal import check_advertising
+from engine.workspace.model import minutes_of
 from engine.workspace.parts import Parts
 
 
@@ -17,6 +19,7 @@ def check_names(parts: Parts, faults: Faults) -> None:
     _check_order(parts, faults)
     _check_people(parts, faults)
     _check_ranks(parts, faults)
+    _check_hours(parts, faults)
     for rule_id, rule in parts.rules.items():
         check_rule(rule_id, rule, parts, faults)
     check_advertising(parts, faults)
@@ -104,6 +107,18 @@ def _check_ranks(parts: Parts, faults: Faults) -> None:
             for fact in entry:
                 if fact not in parts.plan.facts:
                     faults.at("E201", ("channels", name, "rank", index, fact), {"name": fact, "known": tuple(parts.plan.facts)})
+
+
+def _check_hours(parts: Parts, faults: Faults) -> None:
+    """The hours of a channel are some, and none of them is quiet."""
+    quiet = parts.settings.quiet_hours
+    for name, channel in parts.settings.channels.items():
+        if (hours := channel.send_between) is None:
+            continue
+        begin, end = minutes_of(hours.from_), minutes_of(hours.to)
+        still = SendingHours(zone("UTC"), BusinessDays(), minutes_of(quiet.from_), minutes_of(quiet.to)) if quiet else None
+        if begin >= end or (still is not None and (still.is_quiet(begin) or still.is_quiet(end))):
+            faults.at("E322", ("channels", name, "send_between"), {"channel": name, "from": hours.from_, "to": hours.to})
 
 
 def _check_order(parts: Parts, faults: Faults) -> None:

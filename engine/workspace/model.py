@@ -99,11 +99,11 @@ class Workspace:
     @property
     def hours(self) -> SendingHours:
         quiet = self.settings.quiet_hours
-        return SendingHours(self.zone, self.business, _minutes(quiet.from_) if quiet else None, _minutes(quiet.to) if quiet else None)
+        return SendingHours(self.zone, self.business, minutes_of(quiet.from_) if quiet else None, minutes_of(quiet.to) if quiet else None)
 
     @property
     def nightly_minutes(self) -> int:
-        return _minutes(self.settings.nightly_at)
+        return minutes_of(self.settings.nightly_at)
 
     def valid_days(self, rule: RuleSpec) -> int:
         """Days a touch of the rule is valid: its own, or its channel's."""
@@ -167,7 +167,8 @@ def counted(settings: WorkspaceFile) -> dict[str, Value]:
     return found
 
 
-def _minutes(clock: str) -> int:
+def minutes_of(clock: str) -> int:
+    """`09:30` as minutes after midnight."""
     return int(clock[:2]) * 60 + int(clock[3:])
 
 

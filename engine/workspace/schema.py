@@ -37,7 +37,9 @@ class Business(Strict):
     closed: str | None = None
 
 
-class QuietHours(Strict):
+class Hours(Strict):
+    """Times of day. Quiet hours may run over midnight."""
+
     from_: Clock = Field(alias="from")
     to: Clock
 
@@ -65,6 +67,7 @@ class Channel(Strict):
 
     `valid_days`: calendar days a touch is valid, the day of the touch being day 1; also the deadline unless `send_within_days` says otherwise.
     `touch`: the record that proves a touch; `response`: records that answer one; `outcome`: records that end a task.
+    `send_between`: what a night decides goes out within these hours, each account at a time of its own, so that not all comes at once.
     `load`: points against `load_limit`. `rank`: which accounts come first where the team's day is short.
     """
 
@@ -72,6 +75,7 @@ class Channel(Strict):
     valid_days: Annotated[int, Field(ge=1, le=90)]
     send_within_days: Annotated[int, Field(ge=1, le=90)] | None = None
     deliver_within: Duration | None = None
+    send_between: Hours | None = None
     touch: EventName | None = None
     response: list[EventName] = []
     outcome: list[EventName] = []
@@ -141,7 +145,7 @@ class WorkspaceFile(Strict):
     timezone: str
     nightly_at: Clock
     business: Business = Business()
-    quiet_hours: QuietHours | None = None
+    quiet_hours: Hours | None = None
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
     channels: dict[Name, Channel]
     never: list[object] = []

@@ -41,7 +41,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Story, list
         load(story.system, [], Origin(folder / "logs", {}), quiet)
         nightly(story.system, instant_of(moment), quiet)
         nights.append(instant_of(moment))
-        story.clock.set(instant_of(moment) + 7 * HOUR)
+        story.clock.set(instant_of(moment) + 10 * HOUR)
         story.sweep_and_send()
     yield story, nights
     story.close()

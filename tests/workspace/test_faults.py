@@ -105,6 +105,8 @@ SINGLE = [
     ("unknown case", in_rule("flow-by-will", "briefing: mail/flow-briefing", "briefings: mail/flow-briefing"), "E203 rules/push.yaml:63:20", "briefing"),
     ("no else among the cases", in_rule("flow-by-will", "        else: mail/flow\n", ""), "E106 rules/push.yaml:62:9", None),
     ("unknown goal", in_rule("readiness", "goal: step_forward", "goal: step_foward"), "E204 rules/push.yaml:41:11", "step_forward"),
+    ("hours that end before they begin", Mistake(SPACE, "deliver_within: 1m,", 'deliver_within: 1m, send_between: {from: "11:30", to: "10:00"},'), "E322 rules/workspace.yaml:19:75", None),
+    ("hours that are quiet", Mistake(SPACE, "deliver_within: 1m,", 'deliver_within: 1m, send_between: {from: "07:30", to: "10:00"},'), "E322 rules/workspace.yaml:19:75", None),
     ("ranked by a fact that is none", Mistake(SPACE, "stalled_days: low", "stalled_dayz: low"), "E201 rules/workspace.yaml:30:13", "stalled_days"),
     ("a post without its channel", Mistake(SPACE, "slack: {label", "slakk: {label"), "E204 rules/internal.yaml:7:16", "slakk"),
     ("unknown sender", in_rule("readiness", "from: cs-desk", "from: cs-des"), "E204 rules/push.yaml:40:28", "cs-desk"),
