@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("newcomers", "Write a fresh workspace with rules, sources and templates to start from."),
     "demo": ("newcomers", "Simulate a quarter of companies, run the last nights through a real worker and a real mail server, and show the result."),
-    "lint": ("lint", "Check every file of the workspace; all faults at once, each with its place and its cure."),
+    "lint": ("lint", "Check every file of the workspace, tests too; all faults at once, each with its place and its cure."),
     "plan": ("designers", "Show what a night would do, in accounts; sends nothing. Exit 2 when there is something to send."),
     "schema": ("authors", "Write JSON Schemas of this workspace, from which editors complete and check its files."),
     "fmt": ("authors", "Tidy the YAML files below rules/ without changing what they mean."),

@@ -151,7 +151,7 @@ def test_following_the_page_leads_from_a_copied_rule_to_one_shared_with_everyone
 
 def test_the_page_has_a_block_for_every_kind_of_file_it_asks_to_write() -> None:
     files = {block.text.splitlines()[0] for block in blocks() if block.language != "sh"}
-    letter = {f"# templates/mail/{NEW_RULE}/{part}" for part in ("body.txt", "body.mjml")}
+    letter = {f"# templates/mail/{NEW_RULE}/{part}" for part in ("subject.txt", "body.txt", "body.mjml")}
     assert files == {"# rules/push.yaml", f"# rules/tests/{NEW_RULE}.test.yaml", *letter}
 
 
