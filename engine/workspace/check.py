@@ -118,7 +118,7 @@ def _check_hours(parts: Parts, faults: Faults) -> None:
         begin, end = minutes_of(hours.from_), minutes_of(hours.to)
         still = SendingHours(zone("UTC"), BusinessDays(), minutes_of(quiet.from_), minutes_of(quiet.to)) if quiet else None
         if begin >= end or (still is not None and (still.is_quiet(begin) or still.is_quiet(end))):
-            faults.at("E322", ("channels", name, "send_between"), {"channel": name, "from": hours.from_, "to": hours.to})
+            faults.at("E324", ("channels", name, "send_between"), {"channel": name, "from": hours.from_, "to": hours.to})
 
 
 def _check_order(parts: Parts, faults: Faults) -> None:
