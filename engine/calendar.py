@@ -148,6 +148,15 @@ class BusinessDays:
         return list(accumulate(int(self.is_open(day)) for day in reach))
 
 
+def is_quiet(minutes: int, quiet_from: int | None, quiet_to: int | None) -> bool:
+    """Whether a time of day is in quiet hours, which may run over midnight; all in minutes after midnight."""
+    if quiet_from is None or quiet_to is None:
+        return False
+    if quiet_from <= quiet_to:
+        return quiet_from <= minutes < quiet_to
+    return minutes >= quiet_from or minutes < quiet_to
+
+
 @dataclass(frozen=True)
 class SendingHours:
     """When push may go out: on business days, outside the quiet hours (minutes after midnight, may run over midnight)."""
@@ -161,7 +170,7 @@ class SendingHours:
         """The first instant at or after `instant` at which a push may be sent."""
         day, minutes = self.zone.day(instant), self.zone.minutes(instant)
         if self.business.is_open(day):
-            if not self.is_quiet(minutes):
+            if not is_quiet(minutes, self.quiet_from, self.quiet_to):
                 return instant
             if self.quiet_to is not None and minutes < self.quiet_to:
                 opens = self.zone.at_wall(day, self.quiet_to)
@@ -172,12 +181,4 @@ class SendingHours:
         return self.zone.at_wall(self.business.next_open(day + 1), self._opens())
 
     def _opens(self) -> int:
-        return self.quiet_to if self.quiet_to is not None and self.is_quiet(0) else 0
-
-    def is_quiet(self, minutes: int) -> bool:
-        """Whether a time of day, in minutes after midnight, is in the quiet hours."""
-        if self.quiet_from is None or self.quiet_to is None:
-            return False
-        if self.quiet_from <= self.quiet_to:
-            return self.quiet_from <= minutes < self.quiet_to
-        return minutes >= self.quiet_from or minutes < self.quiet_to
+        return self.quiet_to if self.quiet_to is not None and is_quiet(0, self.quiet_from, self.quiet_to) else 0

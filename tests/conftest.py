@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import pytest_socket
+from hypothesis import settings
 
 from engine.ledger.open import open_ledger
 from tests.inbox import Inbox, free_port, running_inbox
@@ -23,6 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure() -> None:
     os.environ["COLUMNS"] = "140"  # tables are as wide on every machine
+    settings.register_profile("house", deadline=None)  # no test asserts a time
+    settings.load_profile("house")
 
 
 def pytest_runtest_setup() -> None:

@@ -110,18 +110,14 @@ def condition_in_words(condition: ConditionSeen, told: Explanation, workspace: W
     known = {fact.name: fact for fact in told.facts}
     met = [_met(known[name], told.instant, workspace, language) for name in condition.values if name in known]
     kind = "" if condition.kind == "when" else f"{say(language, 'explain.unless')} "
-    return f"{kind}{_written(condition.written)}{_segment_written(condition.written, workspace)}    {', '.join(met)}".rstrip()
+    opened = f" = {' + '.join(map(_written, condition.opened))}" if condition.opened else ""
+    return f"{kind}{_written(condition.written)}{opened}    {', '.join(met)}".rstrip()
 
 
 def _met(fact: FactSeen, instant: int, workspace: Workspace, language: Language) -> str:
     days = None if fact.said_at is None else workspace.zone.day(instant) - workspace.zone.day(fact.said_at)
     age = "" if days is None else f", {say(language, 'explain.age', days=days)}"
     return f"{fact.name} = {value_in_words(fact.name, fact.value, workspace, language)} ({fact.source}{age})"
-
-
-def _segment_written(raw: object, workspace: Workspace) -> str:
-    segment = workspace.segments.get(str(raw.get("segment"))) if isinstance(raw, dict) else None
-    return f" = {' + '.join(_written(each) for each in segment.when)}" if segment is not None else ""
 
 
 def _written(raw: object) -> str:

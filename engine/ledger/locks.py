@@ -10,11 +10,13 @@ WRITE_LOCK = 120  # the byte of the file beside the ledger that stands for the w
 
 def lock_holder(ledger: Ledger) -> int | None:
     """The id of the process of this machine that is inside a writing transaction, if there is one and the system tells."""
-    shared = Path(f"{ledger.engine.url.database}-shm")
-    if not (ledger.is_sqlite and LOCKS.exists() and shared.exists()):
+    if not ledger.is_sqlite:
         return None
-    inode = str(shared.stat().st_ino)
-    held = (line.split() for line in LOCKS.read_text(encoding="ascii").splitlines())
+    try:
+        inode = str(Path(f"{ledger.engine.url.database}-shm").stat().st_ino)
+        held = [line.split() for line in LOCKS.read_text(encoding="ascii").splitlines()]
+    except OSError:  # nobody has the ledger open, or this is no Linux
+        return None
     return next((int(each[4]) for each in held if each[1:4] == ["POSIX", "ADVISORY", "WRITE"] and _is_ours(each, inode)), None)
 
 

@@ -130,7 +130,7 @@ def _rule_seen(workspace: Workspace, rule_id: str, judged: Judged, verdicts: tup
     written = [*(("when", raw) for raw in rule.when), *(("unless", raw) for raw in rule.unless)]
     columns = judged.answer.columns
     conditions = [
-        ConditionSeen(kind, raw, verdict, {name: columns.get(name) for name in facts_named(raw, workspace)})
+        ConditionSeen(kind, raw, verdict, {name: columns.get(name) for name in facts_named(raw, workspace)}, _opened(raw, workspace))
         for (kind, raw), verdict in zip(written, verdicts, strict=True)
     ]
     verdict = judged.answer.rules[rule_id]
@@ -139,6 +139,11 @@ def _rule_seen(workspace: Workspace, rule_id: str, judged: Judged, verdicts: tup
     nearest = days_until_match(workspace, conditions, today) if verdict is not True and not rule.triggers else None
     if_enough = outcome == "won" and is_scarce(rule, workspace)
     return RuleSeen(rule_id, rule.title, workspace.places[rule_id], rule.stage, verdict, outcome, reason, detail, conditions, nearest, if_enough)
+
+
+def _opened(raw: object, workspace: Workspace) -> Sequence[object]:
+    """The conditions of the segment that a condition names."""
+    return workspace.segments[raw["segment"]].when if isinstance(raw, dict) and "segment" in raw else ()
 
 
 def facts_named(raw: object, workspace: Workspace) -> list[str]:

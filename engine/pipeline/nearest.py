@@ -14,12 +14,13 @@ LOOKS_AHEAD = 120  # days; what is further off is not near
 
 @dataclass(frozen=True)
 class ConditionSeen:
-    """One condition of a rule as written, its verdict for an account, and the values of the facts it reads."""
+    """One condition of a rule as written, its verdict for an account, and the values of the facts it reads; `opened`: what its segment asks for."""
 
     kind: str  # when | unless
     written: object
     verdict: Verdict
     values: Mapping[str, Known]
+    opened: Sequence[object] = ()
 
     @property
     def is_fulfilled(self) -> bool:

@@ -80,7 +80,7 @@ def _judge_or_put_off(system: System, dues: Sequence[Due], now: int) -> None:
         _react(system, dues)
     except StoreError:
         raise
-    except Exception:
+    except Exception:  # whatever a record brings about; it is told, and looked at again
         log.exception("%s not judged, again in %s minutes", [due.rule for due in dues], PUT_OFF // MINUTE)
         with system.ledger.write() as connection:
             ledger_dues.put_off(connection, [due.id for due in dues], now + PUT_OFF)

@@ -6,11 +6,12 @@ from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 FALLBACKS = ("default", "d")
+PARSER = ImmutableSandboxedEnvironment()
 
 
 def names_filled(text: str) -> frozenset[str]:
     """The names that a template reads."""
-    return frozenset(meta.find_undeclared_variables(ImmutableSandboxedEnvironment().parse(text)))
+    return frozenset(meta.find_undeclared_variables(PARSER.parse(text)))
 
 
 def open_blanks(node: nodes.Node, told: frozenset[str] = frozenset()) -> Iterator[nodes.Name]:

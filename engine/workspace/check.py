@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from engine.calendar import BusinessDays, SendingHours, zone
+from engine.calendar import is_quiet
 from engine.facts.table import Table
 from engine.workspace.check_rules import Path, check_event, check_rule
 from engine.workspace.faults import Faults, nearest
@@ -116,8 +116,8 @@ def _check_hours(parts: Parts, faults: Faults) -> None:
         if (hours := channel.send_between) is None:
             continue
         begin, end = minutes_of(hours.from_), minutes_of(hours.to)
-        still = SendingHours(zone("UTC"), BusinessDays(), minutes_of(quiet.from_), minutes_of(quiet.to)) if quiet else None
-        if begin >= end or (still is not None and (still.is_quiet(begin) or still.is_quiet(end))):
+        still = [is_quiet(each, minutes_of(quiet.from_), minutes_of(quiet.to)) for each in (begin, end - 1)] if quiet else []
+        if begin >= end or any(still):
             faults.at("E324", ("channels", name, "send_between"), {"channel": name, "from": hours.from_, "to": hours.to})
 
 

@@ -68,7 +68,7 @@ def test_a_wall_time(text: str, name: str, shows: str, offset_hours: float) -> N
 NAMES = sorted(name for name in available_timezones() if name not in {"localtime", "Factory"})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(NAMES), st.integers(1991, 2036), st.integers(1, 365), st.sampled_from(WALLS))
 def test_day_offset_and_wall_agree_with_the_zone_database(name: str, year: int, day_of_year: int, minutes: int) -> None:
     place, info = zone(name), ZoneInfo(name)
@@ -88,7 +88,7 @@ def _is_the_first(place: Zone, instant: int, wanted: int) -> None:
     assert shown == wanted or place.offset(instant) > place.offset(instant - 1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(NAMES), st.integers(instant_of(datetime(1990, 1, 2, tzinfo=UTC)), instant_of(datetime(2044, 12, 30, tzinfo=UTC))))
 def test_any_instant_has_the_zone_databases_offset(name: str, instant: int) -> None:
     expected = moment_of(instant, ZoneInfo(name)).utcoffset() or timedelta(0)

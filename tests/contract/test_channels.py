@@ -104,7 +104,7 @@ def test_a_letter_written_twice_is_the_same_to_the_last_byte(
 
 
 @EACH_CHANNEL
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(company=NAMES, person=NAMES)
 @example(company=EVIL[0], person=EVIL[3])
 @example(company=EVIL[2], person=EVIL[1])

@@ -77,7 +77,7 @@ def other_ways(reader: Reader, records: list[Record], steps: list[int]) -> Itera
 def test_any_order_taken_in_one_by_one_is_the_batch(reached: Tell) -> None:
     seen = set[tuple[int, str]]()
 
-    @settings(max_examples=ORDERS, deadline=None, database=None)
+    @settings(max_examples=ORDERS, database=None)
     @given(st.data())
     def hold(data: st.DataObject) -> None:
         seed = data.draw(st.integers(0, WORLDS - 1), label="world")

@@ -73,7 +73,7 @@ def comments(text: str) -> list[str]:
     return re.findall(r"(?m)(?:^|\s)(#.*)$", text)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sampled_from(PLACES), VALUES)
 def test_only_the_value_that_is_set_differs(place, value) -> None:
     name, path = place
@@ -83,7 +83,7 @@ def test_only_the_value_that_is_set_differs(place, value) -> None:
     assert comments(changed) == comments(TEXTS[name]) or "#" in str(value)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sampled_from(MAPS), VALUES)
 def test_only_the_new_key_differs(place, value) -> None:
     name, path = place
@@ -94,7 +94,7 @@ def test_only_the_new_key_differs(place, value) -> None:
     assert comments(changed) == comments(TEXTS[name]) or "#" in str(value)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(VALUES)
 def test_a_value_reads_back_as_it_was_written(value) -> None:
     assert plain_of(f"key: {written(value)}\nlist: [{written(value)}, 1]\n") == {"key": value, "list": [value, 1]}
@@ -162,7 +162,7 @@ def test_an_item_is_moved_with_the_comment_on_its_line() -> None:
     assert "[y, z, x]" in move_item(ORDER, ("order", "pull"), 0, 2)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sampled_from(["push", "pull"]), st.integers(0, 2), st.integers(0, 2))
 def test_a_move_keeps_every_item_and_every_comment(lane: str, index: int, to: int) -> None:
     changed = move_item(ORDER, ("order", lane), index, to)
@@ -172,7 +172,7 @@ def test_a_move_keeps_every_item_and_every_comment(lane: str, index: int, to: in
     assert sorted(comments(changed)) == sorted(comments(ORDER))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sampled_from(["push", "pull"]), st.integers(0, 2))
 def test_an_item_is_taken_out_alone(lane: str, index: int) -> None:
     items = list(plain_of(ORDER)["order"][lane])
@@ -187,7 +187,7 @@ def test_the_last_item_of_a_list_leaves_an_empty_list() -> None:
 KEYS = [(name, path) for name, path in MAPS if path and not isinstance(path[-1], int) and len(at(PLAINS[name], path[:-1])) > 1]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sampled_from(KEYS))
 def test_a_key_is_taken_out_alone(place) -> None:
     name, path = place

@@ -40,7 +40,7 @@ def tidy(text: str, file: str = PUSH) -> str:
     return changed
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(TREES, st.sampled_from(["|", ">", '"', "'", None]), st.randoms())
 def test_tidying_keeps_the_tree_of_any_file(plain: dict[str, object], style: str | None, chance) -> None:
     text = yaml.dump(plain, allow_unicode=True, default_style=style, default_flow_style=chance.choice([True, False, None]))
@@ -54,7 +54,7 @@ def test_tidying_keeps_the_tree_of_any_file(plain: dict[str, object], style: str
     assert not after.startswith("\ufeff")
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.sampled_from(TEXTS), st.randoms())
 def test_tidying_twice_is_tidying_once(text: str, chance) -> None:
     once = tidy("\n".join(line + chance.choice(["", " "]) for line in text.split("\n")))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import mjml
-from jinja2 import StrictUndefined, Template, meta
+from jinja2 import StrictUndefined, Template
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -14,6 +14,7 @@ from engine.channels.letter import Unwritable
 from engine.channels.mail.message import CONTROLS, SHOWN
 from engine.channels.words import Word
 from engine.detail import detail
+from engine.workspace.blanks import names_filled
 from engine.workspace.model import MailSource
 
 NAME_MAX, TEXT_MAX, LIST_MAX = 200, 10_000, 100  # characters of a name, of any other value; entries of a list
@@ -71,7 +72,7 @@ def _filled(template: Template, words: dict[str, Word]) -> str:
 def compiled(source: MailSource) -> Wording:
     """Compile the texts once; MJML becomes HTML here."""
     html = mjml.mjml2html(source.mjml)
-    wanted = frozenset[str]().union(*(meta.find_undeclared_variables(PLAIN.parse(text)) for text in (source.subject, source.text, html)))
+    wanted = frozenset[str]().union(*map(names_filled, (source.subject, source.text, html)))
     return Wording(source.name, PLAIN.from_string(source.subject), PLAIN.from_string(source.text), HTML.from_string(html), wanted)
 
 
