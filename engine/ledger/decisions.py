@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
 
 from engine.ledger.among import among
 from engine.ledger.instants import fix_instant, hold_advisory
-from engine.ledger.rows import insert, insert_new
+from engine.ledger.rows import insert, insert_new, stream_rows
 from engine.ledger.tables import decisions, rule_sets, slots
 
 _DECIDED = select(decisions.c.account_id).where(decisions.c.slot == bindparam("slot"), among(decisions.c.account_id, "accounts"))
@@ -81,6 +81,11 @@ def rule_set_texts(connection: Connection, digest: str) -> dict[str, str]:
 def add_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Decisions of a batch; one that is already there (slot, account, rule) stays as it was."""
     insert_new(connection, decisions, rows)
+
+
+def add_first_decisions(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Decisions on accounts that `decided_accounts` has not named in this transaction, since `one_decider`."""
+    stream_rows(connection, decisions, rows)
 
 
 def one_decider(connection: Connection) -> None:

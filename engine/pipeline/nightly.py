@@ -127,7 +127,7 @@ def _decide_batch(run: "Run", batch: Sequence[Matched], granted: Granted) -> lis
                 touch = plan_touch(decision, standing, run.occasion) if decision.outcome in MAKES_A_TOUCH else None
                 rows.append(decision_row(decision, standing, slot.key, touch))
                 touches += [touch] if touch else []
-        written = run.beside.submit(ledger_decisions.add_decisions, connection, rows)  # the ledger takes them while the lake is read
+        written = run.beside.submit(ledger_decisions.add_first_decisions, connection, rows)  # the ledger takes them while the lake is read
         try:
             folds = run.folds([touch.account_id for touch in touches])
         finally:

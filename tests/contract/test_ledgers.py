@@ -9,6 +9,7 @@ from threading import Barrier, Event
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from engine.calendar import SECOND
 from engine.decision.standing import Pause
@@ -216,6 +217,19 @@ def test_two_schedulers_open_one_slot(ledger: Ledger) -> None:
     with ThreadPoolExecutor(4) as pool:
         slots = list(pool.map(begin, range(4)))
     assert len(set(slots)) == 1
+
+
+def test_first_decisions_go_in_whole_or_not_at_all(ledger: Ledger) -> None:
+    odd = a_decision("midori", rule="タブ\tと\\改行\n", reason="paused", touch_id=None, detail='"\\N"')
+    with ledger.write() as connection:
+        decisions.add_first_decisions(connection, [a_decision(), odd])
+        decisions.add_first_decisions(connection, [])
+    with pytest.raises(IntegrityError), ledger.write() as connection:
+        decisions.add_first_decisions(connection, [a_decision("shiro"), a_decision(outcome="lost")])
+    with ledger.read() as connection:
+        assert decisions.decided_in(connection, "nightly/2026-04-07") == {AZURE, "midori"}
+        (row,) = decisions.decisions_of(connection, "midori")
+        assert {name: row[name] for name in odd} == odd
 
 
 def test_a_decision_is_stored_once(ledger: Ledger) -> None:
