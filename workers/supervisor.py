@@ -1,4 +1,4 @@
-"""`banso up`: one process each for the workers of each queue, scheduler and web, in one group; one that leaves is started again, ever later.
+"""`banso up`: one process each for the workers of each queue, scheduler and web, or some of them; one that leaves is started again, ever later.
 
 One that falls silent or is stuck is ended first, by the word of the watch.
 """
@@ -19,7 +19,7 @@ from engine.pipeline.system import System
 from workers.watch import Watch
 
 log = logging.getLogger("banso.supervisor")
-COMMANDS = (("scheduler",), ("serve",))  # beside the workers
+PARTS = ("workers", "scheduler", "web")
 WATCHED = frozenset({"worker", "scheduler"})  # those that give signs of life
 STOP_SECONDS = 25.0  # for all of them together; less than the 30 that platforms give before they kill
 LOOK_SECONDS = 0.2
@@ -97,17 +97,18 @@ class Process:
             self.child.wait()
 
 
-def processes_of(config: Config) -> list[Process]:
-    """What a deployment on one machine consists of."""
+def processes_of(config: Config, parts: Sequence[str] = PARTS) -> list[Process]:
+    """What a deployment consists of, or the parts of it that run here."""
     place = ["-w", str(config.workspace), "--state", str(config.state_folder)]
     workers = [("worker", *group) for group in queue_groups(config)]  # one each, so that a slow relay stops no other
-    wanted = [*workers, *COMMANDS]
+    commands: dict[str, Sequence[tuple[str, ...]]] = {"workers": workers, "scheduler": [("scheduler",)], "web": [("serve",)]}
+    wanted = [words for part in PARTS if part in parts for words in commands[part]]
     return [Process(" ".join(words), [sys.executable, "-m", "engine.cli", *place, *words], watched=words[0] in WATCHED) for words in wanted]
 
 
-def run_group(system: System) -> None:
-    """Supervise what a deployment consists of, with an eye on its signs of life."""
-    processes = processes_of(system.config)
+def run_group(system: System, parts: Sequence[str] = PARTS) -> None:
+    """Supervise what a deployment consists of, or parts of it, with an eye on their signs of life."""
+    processes = processes_of(system.config, parts)
     watch = Watch(system, lambda: [each.child.pid for each in processes if each.watched and each.child is not None])
     watch.start()
     try:

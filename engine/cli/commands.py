@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "worker": ("processes", "Send what is due: a Celery worker with a sweeper beside it."),
     "scheduler": ("processes", "The clock: runs each night's slot once, catches up after downtime, and sweeps."),
     "serve": ("processes", "The web door: health, readiness, status and metrics."),
-    "up": ("processes", "Everything in one process group: worker, scheduler and web, restarted when they leave."),
+    "up": ("processes", "Everything in one process group: workers, scheduler and web, started again when they leave, fall silent or hang."),
 }
 
 

@@ -117,11 +117,16 @@ def serve(context: typer.Context) -> None:
         run_web(system)
 
 
-def up(context: typer.Context) -> None:
-    """Everything in one process group: worker, scheduler and web, restarted when they leave."""
-    from workers.supervisor import run_group
+PartArgument = Annotated[list[str] | None, typer.Argument(help="workers, scheduler, web; default: all of them.")]
+
+
+def up(context: typer.Context, parts: PartArgument = None) -> None:
+    """Everything in one process group: workers, scheduler and web, started again when they leave, fall silent or hang."""
+    from workers.supervisor import PARTS, run_group
 
     door: Door = context.obj
+    if unknown := sorted(set(parts or ()) - set(PARTS)):
+        raise typer.BadParameter(f"{', '.join(unknown)}: {' | '.join(PARTS)}", param_hint="PARTS")
     logs.set_up(door.config.log)
     with door.system() as system:
         out.print(
@@ -132,4 +137,4 @@ def up(context: typer.Context) -> None:
                 state=door.config.state_folder,
             )
         )
-        run_group(system)
+        run_group(system, parts or PARTS)

@@ -160,6 +160,7 @@ decisions = Table(
 )
 
 LIVE_KEY = text("state NOT IN ('dropped', 'expired', 'failed')")
+WAITING = text("state = 'pending'")
 
 touches = Table(
     "touches",
@@ -201,6 +202,8 @@ touches = Table(
     Column("fold", Text, nullable=False),
     Index("uq_touches_key", "account_id", "rule", "per_value", "ordinal", unique=True, sqlite_where=LIVE_KEY, postgresql_where=LIVE_KEY),
     Index("ix_touches_state", "state", "due_at"),
+    Index("ix_touches_waiting", "channel", "due_at", "id", sqlite_where=WAITING, postgresql_where=WAITING),
+    Index("ix_touches_deadline", "state", "deadline", "id", sqlite_where=WAITING, postgresql_where=WAITING),  # without `state` SQLite takes the first
     Index("ix_touches_account", "account_id", "decided_at"),
 )
 

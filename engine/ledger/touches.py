@@ -1,18 +1,28 @@
 """Touches and their states. Each change of state asks for the state it comes from, in a statement or under a row lock, so that nobody overtakes another."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, bindparam, delete, func, literal, or_, select, text, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 
-from engine.decision.gates import EXPIRED
 from engine.ledger.among import among
 from engine.ledger.rows import change_rows, insert_new
 from engine.ledger.tables import messages, slots, touches
 from engine.touches.delivery import DeliveryReason
-from engine.touches.queue import Queue
 from engine.touches.touch import COUNTED, ENDED, LIVE, State, Touch
 
 COLUMNS = tuple(Touch.__dataclass_fields__)
@@ -99,19 +109,6 @@ def _touch(row: RowMapping) -> Touch:
     return Touch(**{**values, "state": State(row["state"])})
 
 
-def due_ids(connection: Connection, now: int, rung_before: int, limit: int, queue: Queue) -> list[str]:
-    """Pending touches of a queue that are due and were not rung for lately; none that somebody else is at."""
-    waiting = and_(touches.c.state == State.PENDING, touches.c.due_at <= now, touches.c.channel == queue.channel, LOOKED_AT)
-    quiet = or_(touches.c.rung_at.is_(None), touches.c.rung_at < rung_before)
-    mine = touches.c.rule.in_(queue.only) if queue.only is not None else touches.c.rule.not_in(queue.but)
-    wanted = select(touches.c.id).where(waiting, quiet, mine).order_by(touches.c.due_at, touches.c.id).limit(limit)
-    return list(connection.scalars(wanted.with_for_update(skip_locked=True)))
-
-
-def mark_rung(connection: Connection, ids: Sequence[str], now: int) -> None:
-    connection.execute(update(touches).where(touches.c.id.in_(ids)).values(rung_at=now))
-
-
 def claim(connection: Connection, ids: Sequence[str], owner: str, now: int, until: int, limit: int) -> list[Touch]:
     """Take up to `limit` due touches out of these for one worker, under a lease."""
     rows = connection.execute(_CLAIM, {"ids": list(ids), "now": now, "at_most": limit, "by": owner, "until": until}).mappings()
@@ -194,42 +191,11 @@ def _held_by(connection: Connection, ids: Sequence[str], owner: str, *states: St
     return list(connection.scalars(_HELD, asked))
 
 
-@dataclass(frozen=True)
-class Freed:
-    """What dead workers left behind: how many claims went back, and the touches of which nobody can tell."""
-
-    released: int
-    unknown: Sequence[Touch]
-
-
-def release_expired(connection: Connection, now: int) -> Freed:
-    """A claim whose lease ran out goes back to pending, a send under way becomes unknown."""
-    dead = touches.c.leased_until < now
-    back = _unlocked(connection, and_(touches.c.state == State.CLAIMED, dead))
-    connection.execute(update(touches).where(touches.c.id.in_(back)).values(state=State.PENDING, **RELEASED))
-    lost = _unlocked(connection, and_(touches.c.state == State.SENDING, dead))
-    change = {"state": State.UNKNOWN, "reason": DeliveryReason.WORKER_DIED, **RELEASED}
-    connection.execute(update(touches).where(touches.c.id.in_(lost)).values(**change))
-    return Freed(len(back), get_touches(connection, lost))
-
-
-def _unlocked(connection: Connection, which: ColumnElement[bool]) -> list[str]:
-    """Ids that this transaction may change without waiting for another: sweeps run beside each other, and what one holds another leaves."""
-    return list(connection.scalars(select(touches.c.id).where(which).order_by(touches.c.id).limit(AT_ONCE).with_for_update(skip_locked=True)))
-
-
 def renew_leases(connection: Connection, owner: str, ids: Sequence[str], until: int) -> set[str]:
     """Only what the worker has in hand: what it let fall must go back. Returns the ids that are still its own."""
     held = _held_by(connection, ids, owner, State.CLAIMED, State.SENDING)
     connection.execute(update(touches).where(touches.c.id.in_(held)).values(leased_until=until))
     return set(held)
-
-
-def expire_overdue(connection: Connection, now: int) -> int:
-    """Pending touches past their deadline are never sent late."""
-    overdue = _unlocked(connection, and_(touches.c.state == State.PENDING, touches.c.deadline < now))
-    connection.execute(update(touches).where(touches.c.id.in_(overdue)).values(state=State.EXPIRED, reason=EXPIRED, detail=None, ended_at=now))
-    return len(overdue)
 
 
 def places_taken(connection: Connection, today: int) -> dict[str, int]:
@@ -279,18 +245,6 @@ def unknown_touches(connection: Connection) -> list[Touch]:
     """Touches of which nobody can tell whether they were taken, oldest first; at most so many as a sweep handles."""
     unclear = select(touches).where(touches.c.state == State.UNKNOWN).order_by(touches.c.begun_at, touches.c.id).limit(AT_ONCE)
     return [_touch(row) for row in connection.execute(unclear).mappings()]
-
-
-def count_due(connection: Connection, now: int) -> int:
-    """Touches that a worker could take now or is holding."""
-    held = touches.c.state.in_([State.CLAIMED, State.SENDING])
-    open_now = or_(held, and_(touches.c.state == State.PENDING, touches.c.due_at <= now, LOOKED_AT))
-    return int(connection.scalar(select(func.count()).select_from(touches).where(open_now)) or 0)
-
-
-def next_due(connection: Connection) -> int | None:
-    first: int | None = connection.scalar(select(func.min(touches.c.due_at)).where(touches.c.state == State.PENDING))
-    return first
 
 
 def messages_of(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:

@@ -15,7 +15,7 @@ from engine.decision.scarce import Granted
 from engine.decision.standing import Pause, Standing
 from engine.errors import BansoError
 from engine.facts.fold import Fold, dump
-from engine.ledger import approvals, holds
+from engine.ledger import approvals, holds, waiting
 from engine.ledger import decisions as ledger_decisions
 from engine.ledger import touches as ledger_touches
 from engine.ledger.decisions import Slot
@@ -108,7 +108,7 @@ def _night(slot: Slot, summary: Mapping[str, object], *, already_done: bool, tou
 def _open(system: System, workspace: Workspace, instant: int) -> Slot:
     date = date_of_day(workspace.zone.day(instant)).isoformat()
     with system.ledger.write() as connection:
-        while ledger_touches.expire_overdue(connection, system.clock.now()):
+        while waiting.expire_overdue(connection, system.clock.now()):
             """What nobody swept would count as under way."""
         ledger_decisions.keep_rule_set(connection, workspace.hash, workspace.texts, system.clock.now())
         return ledger_decisions.open_slot(connection, JOB, date, instant, workspace.hash, system.clock.now())

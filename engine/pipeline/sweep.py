@@ -8,7 +8,7 @@ from engine.calendar import SECOND
 from engine.config import Config
 from engine.errors import BansoError
 from engine.ledger import records as ledger_records
-from engine.ledger import touches as ledger_touches
+from engine.ledger import waiting
 from engine.pipeline.queues import queues_of
 from engine.pipeline.realtime import judge_dues
 from engine.pipeline.reconcile import reconcile_in_turn
@@ -62,14 +62,14 @@ def sweep(system: System, ring: Ring) -> Swept:
     _reconcile(system)
     queues = queues_of(system)
     with system.ledger.write() as connection:
-        freed = ledger_touches.release_expired(connection, now)
+        freed = waiting.release_expired(connection, now)
         if freed.unknown:
             ledger_records.append_tail(connection, [outcome_record(touch, State.UNKNOWN, now) for touch in freed.unknown], now)
-        expired = ledger_touches.expire_overdue(connection, now)
+        expired = waiting.expire_overdue(connection, now)
         before = now - ring_again(system.config) * SECOND
-        due = {} if held or low else {queue.name: ledger_touches.due_ids(connection, now, before, RING_MAX, queue) for queue in queues}
+        due = {} if held or low else {queue.name: waiting.due_ids(connection, now, before, RING_MAX, queue) for queue in queues}
         rung = [touch for ids in due.values() for touch in ids]
-        ledger_touches.mark_rung(connection, rung, now)
+        waiting.mark_rung(connection, rung, now)
     for queue, ids in due.items():
         for start in range(0, len(ids), CHUNK):
             ring(queue, ids[start : start + CHUNK])

@@ -8,12 +8,12 @@ from pathlib import Path
 from threading import Barrier, Event
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import IntegrityError
 
 from engine.calendar import SECOND
 from engine.decision.standing import Pause
-from engine.ledger import decisions, holds, instants, leases, records, touches
+from engine.ledger import decisions, holds, instants, leases, records, touches, waiting
 from engine.ledger.migrate import newest
 from engine.ledger.open import NEWEST, Ledger, open_ledger, reachable
 from engine.ledger.records import LoadRow
@@ -295,10 +295,10 @@ def test_workers_that_claim_at_once_share_and_never_both_get_one(ledger: Ledger)
 def test_a_touch_goes_its_way(ledger: Ledger) -> None:
     with ledger.write() as connection:
         touches.add_touches(connection, [a_touch()])
-        assert touches.due_ids(connection, NOW, NOW - 30 * SECOND, 10, Queue("mail", "mail")) == ["t1"]
-        assert touches.due_ids(connection, NOW, NOW - 30 * SECOND, 10, Queue("crm", "crm")) == []
-        touches.mark_rung(connection, ["t1"], NOW)
-        assert touches.due_ids(connection, NOW + SECOND, NOW - 29 * SECOND, 10, Queue("mail", "mail")) == []
+        assert waiting.due_ids(connection, NOW, NOW - 30 * SECOND, 10, Queue("mail", "mail")) == ["t1"]
+        assert waiting.due_ids(connection, NOW, NOW - 30 * SECOND, 10, Queue("crm", "crm")) == []
+        waiting.mark_rung(connection, ["t1"], NOW)
+        assert waiting.due_ids(connection, NOW + SECOND, NOW - 29 * SECOND, 10, Queue("mail", "mail")) == []
         (touch,) = touches.claim(connection, ["t1"], "w", NOW, LEASE, 8)
         to_sato = replace(touch, contact_id="sato", address="sato@aozora.example.jp")
         assert not touches.begin_sending(connection, [(touch, b"x")], "other", NOW, LEASE)
@@ -309,7 +309,38 @@ def test_a_touch_goes_its_way(ledger: Ledger) -> None:
         assert touches.finish(connection, "w", State.SENDING, NOW, {"t1": {"state": State.SENT, "sent_at": NOW, "window_last_day": 20_551}})
         (sent,) = touches.get_touches(connection, ["t1"])
         assert (sent.state, sent.sent_at, sent.window_last_day, sent.address) == ("sent", NOW, 20_551, "sato@aozora.example.jp")
-        assert (touches.count_states(connection), touches.count_due(connection, NOW), touches.next_due(connection)) == ({"sent": 1}, 0, None)
+        assert (touches.count_states(connection), waiting.count_due(connection, NOW), waiting.next_due(connection)) == ({"sent": 1}, 0, None)
+
+
+def test_only_the_first_in_turn_are_rung_for_until_they_were_looked_at(ledger: Ledger) -> None:
+    ids, ago, mail = [f"t{number}" for number in range(5)], NOW - 30 * SECOND, Queue("mail", "mail")
+    with ledger.write() as connection:
+        touches.add_touches(connection, [a_touch(each, account=each) for each in ids])
+        waiting.mark_rung(connection, waiting.due_ids(connection, NOW, ago, 2, mail), NOW)
+        assert waiting.due_ids(connection, NOW, ago, 2, mail) == [], "both are rung for, and a third would only wait behind them"
+        assert waiting.due_ids(connection, NOW + SECOND, NOW + SECOND, 2, mail) == ["t0", "t1"], "their message may be lost"
+        touches.claim(connection, ["t0"], "w", NOW, LEASE, 8)
+        assert waiting.due_ids(connection, NOW, ago, 2, mail) == ["t2"]
+
+
+def plan_of(ledger: Ledger, act: Callable[[Connection], object]) -> str:
+    """How the store would go about the statements of an act."""
+    asked: list[tuple[str, object]] = []
+    with ledger.write() as connection:
+        event.listen(connection, "before_cursor_execute", lambda _connection, _cursor, statement, values, *_: asked.append((statement, values)))
+        act(connection)
+        steps = [] if ledger.is_sqlite else [("SET LOCAL enable_seqscan = off", None)]  # of so few rows PostgreSQL would read all
+        explain, found = "EXPLAIN QUERY PLAN" if ledger.is_sqlite else "EXPLAIN", list[str]()
+        for statement, values in [*steps, *((f"{explain} {statement}", values) for statement, values in asked if "SELECT" in statement)]:
+            result = connection.exec_driver_sql(statement, values)
+            found += [str(row) for row in result] if result.returns_rows else []
+    return "\n".join(found)
+
+
+def test_what_waits_is_found_by_its_own_index(ledger: Ledger) -> None:
+    """A hundred thousand others may wait too, and each sweep asks."""
+    assert "ix_touches_waiting" in plan_of(ledger, lambda connection: waiting.due_ids(connection, NOW, NOW, 10, Queue("mail", "mail")))
+    assert "ix_touches_deadline" in plan_of(ledger, lambda connection: waiting.expire_overdue(connection, NOW))
 
 
 def test_what_dead_workers_held_is_freed(ledger: Ledger) -> None:
@@ -320,8 +351,8 @@ def test_what_dead_workers_held_is_freed(ledger: Ledger) -> None:
         touches.claim(connection, ["t3"], "alive", NOW, LEASE, 8)
         touches.renew_leases(connection, "alive", ["t1", "t3"], LEASE + SECOND)
         touches.renew_leases(connection, "dead", ["t3"], LEASE + SECOND)
-        assert touches.release_expired(connection, LEASE) == touches.Freed(0, [])
-        freed = touches.release_expired(connection, LEASE + 1)
+        assert waiting.release_expired(connection, LEASE) == waiting.Freed(0, [])
+        freed = waiting.release_expired(connection, LEASE + 1)
         assert (freed.released, [(touch.id, touch.state) for touch in freed.unknown]) == (1, [("t2", "unknown")])
         assert [touch.state for touch in touches.get_touches(connection, ["t1", "t2", "t3"])] == ["pending", "unknown", "claimed"]
 
@@ -352,7 +383,7 @@ def test_a_reply_that_came_after_the_lease_settles_what_was_unknown(ledger: Ledg
         (touch,) = touches.claim(connection, ["t1"], "slow", NOW, LEASE, 8)
         touches.begin_sending(connection, [(touch, b"x")], "slow", NOW, LEASE)
         assert not touches.settle(connection, "t1", 1, NOW, state=State.SENT, sent_at=NOW)
-        touches.release_expired(connection, LEASE + 1)
+        waiting.release_expired(connection, LEASE + 1)
         assert not touches.settle(connection, "t1", 2, NOW, state=State.SENT, sent_at=NOW)
         assert [touches.settle(connection, "t1", 1, NOW, state=State.SENT, sent_at=NOW) for _ in range(2)] == [True, False]
 
@@ -395,7 +426,7 @@ def test_what_is_overdue_expires(ledger: Ledger) -> None:
     deadline = a_touch().deadline
     with ledger.write() as connection:
         touches.add_touches(connection, [a_touch()])
-        assert [touches.expire_overdue(connection, now) for now in (deadline, deadline + 1, deadline + 2)] == [0, 1, 0]
+        assert [waiting.expire_overdue(connection, now) for now in (deadline, deadline + 1, deadline + 2)] == [0, 1, 0]
 
 
 # --- holds ------------------------------------------------------------------------------------------------------------

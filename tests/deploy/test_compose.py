@@ -12,12 +12,13 @@ import yaml
 
 from engine.config import Config
 from engine.pipeline.queues import queue_names
+from workers.supervisor import processes_of
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
-OURS = {"web", "worker-mail", "worker-lists", "scheduler"}
+OURS = {"web", "workers", "scheduler"}
 LOCAL = ("127.0.0.1", "[::1]")
 VARIABLE = re.compile(r"(?<!\$)\$(?:\{(\w+)|(\w+))")
 
@@ -58,7 +59,7 @@ def offered() -> list[str]:
 
 def test_the_files_name_what_these_tests_look_for() -> None:
     assert set(SERVICES) == OURS | {"postgres", "redis", "mailpit"}
-    assert len(set(banso_calls())) == 6
+    assert len(set(banso_calls())) == 5
     assert {"POSTGRES_PASSWORD", "REDIS_PASSWORD"} <= variables()
     assert "engine" in copied()
 
@@ -76,9 +77,13 @@ def test_every_banso_call_is_one_the_command_accepts(call: tuple[str, ...]) -> N
 
 
 def test_every_queue_has_a_worker() -> None:
-    """A touch on a queue that nobody serves would wait until it expires."""
-    served = [queue for call in banso_calls() if call[0] == "worker" for queue in call[1:]]
-    assert sorted(served) == sorted(queue_names(Config()))
+    """A touch on a queue that nobody serves would wait until it expires. That of a second relay is served by the same service."""
+    parts = [part for call in banso_calls() if call[0] == "up" for part in call[1:]]
+    config = Config(relays="events=smtp://relay.example")
+    started = [process.name.split() for process in processes_of(config, parts)]
+    assert sorted(queue for words in started if words[0] == "worker" for queue in words[1:]) == sorted(queue_names(config))
+    assert ["scheduler"] in started
+    assert "mail.events" in queue_names(config)
 
 
 def test_every_setting_named_is_one_the_code_reads() -> None:
@@ -87,7 +92,16 @@ def test_every_setting_named_is_one_the_code_reads() -> None:
 
 
 def test_worker_and_scheduler_share_ledger_broker_and_state_with_the_web() -> None:
-    shared = ("BANSO_WORKSPACE", "BANSO_STATE", "BANSO_LEDGER_URL", "BANSO_BROKER_URL", "BANSO_SMTP_URL", "BANSO_DELIVERY", "BANSO_SECRET_FILE")
+    shared = (
+        "BANSO_WORKSPACE",
+        "BANSO_STATE",
+        "BANSO_LEDGER_URL",
+        "BANSO_BROKER_URL",
+        "BANSO_SMTP_URL",
+        "BANSO_RELAYS",
+        "BANSO_DELIVERY",
+        "BANSO_SECRET_FILE",
+    )
     assert len({tuple(SERVICES[name]["environment"][setting] for setting in shared) for name in OURS}) == 1
     assert all(SERVICES[name]["volumes"] == SERVICES["web"]["volumes"] for name in OURS)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, and_, select, update
 
 from engine.channels.letter import Reply
 from engine.channels.mail.evidence import Seen
-from engine.ledger import holds
+from engine.ledger import holds, waiting
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.tables import touches
@@ -86,14 +86,14 @@ def sends_again_what_is_unclear(patch: pytest.MonkeyPatch) -> None:
 
 def frees_what_is_being_sent(patch: pytest.MonkeyPatch) -> None:
     """A send whose lease ran out goes back to pending like any claim."""
-    honest = ledger_touches.release_expired
+    honest = waiting.release_expired
 
     def release(connection: Connection, now: int) -> Any:
         dead = and_(touches.c.state == State.SENDING, touches.c.leased_until < now)
         connection.execute(update(touches).where(dead).values(state=State.PENDING, **ledger_touches.RELEASED))
         return honest(connection, now)
 
-    patch.setattr(ledger_touches, "release_expired", release)
+    patch.setattr(waiting, "release_expired", release)
 
 
 def takes_back_what_was_handed_over(patch: pytest.MonkeyPatch) -> None:
@@ -136,13 +136,13 @@ def sends_through_a_pause(patch: pytest.MonkeyPatch) -> None:
 
 def leaves_dead_claims(patch: pytest.MonkeyPatch) -> None:
     """Nobody frees what a dead worker had claimed."""
-    patch.setattr(ledger_touches, "release_expired", lambda _connection, _now: ledger_touches.Freed(0, []))
+    patch.setattr(waiting, "release_expired", lambda _connection, _now: waiting.Freed(0, []))
 
 
 def rings_once(patch: pytest.MonkeyPatch) -> None:
     """What was rung for is never rung for again: a lost message is a lost touch."""
-    honest = ledger_touches.due_ids
-    patch.setattr(ledger_touches, "due_ids", lambda connection, now, _before, limit, queue: honest(connection, now, 0, limit, queue))
+    honest = waiting.due_ids
+    patch.setattr(waiting, "due_ids", lambda connection, now, _before, limit, queue: honest(connection, now, 0, limit, queue))
     patch.setattr(ledger_touches, "RELEASED", {"owner": None, "leased_until": None})
 
 

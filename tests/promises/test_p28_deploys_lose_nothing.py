@@ -31,8 +31,9 @@ Begin = Callable[[Order], Morning]
 
 def _replace_one(morning: Morning, kind: str = "worker") -> None:
     """Whoever has something in hand is told to leave; it ends what it is at and lets everything go."""
-    morning.until(lambda: morning.fleet.at_work(kind))
-    pid = morning.fleet.at_work(kind)[0]
+    seen: list[int] = []  # of one look: a moment later nothing may be in hand
+    morning.until(lambda: seen.extend(morning.fleet.at_work(kind)) or seen)
+    pid = seen[0]
     assert morning.fleet.tell_to_leave(pid) == 0
     assert morning.held_by(pid) == []
     assert morning.rows(f"SELECT name FROM workers WHERE name LIKE '%-{pid}-%'") == [], "it said farewell"

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from engine.calendar import SECOND
 from engine.errors import BansoError
 from engine.ledger import touches as ledger_touches
+from engine.ledger import waiting
 from engine.pipeline import ops
 from engine.pipeline.dispatch import dispatch
 from engine.pipeline.sweep import sweep
@@ -70,7 +71,7 @@ def test_a_worker_that_slept_through_its_lease_writes_over_nothing(story: Story,
     with story.system.ledger.write() as connection:
         if state is State.SENDING:
             ledger_touches.begin_sending(connection, [(touch, b"letter")], "dead", now, now + 60 * SECOND)
-        ledger_touches.release_expired(connection, now + 61 * SECOND)
+        waiting.release_expired(connection, now + 61 * SECOND)
         after = ledger_touches.get_touches(connection, [touch.id])
         assert not ledger_touches.begin_sending(connection, [(touch, b"letter")], "dead", now + 62 * SECOND, now + 99 * SECOND)
         assert not ledger_touches.finish(connection, "dead", state, story.clock.now(), {touch.id: {"state": State.SENT}})
@@ -82,7 +83,7 @@ def test_a_task_that_is_stuck_keeps_its_touches_from_the_others_for_no_longer_th
     story.restart()
     touch = claimed(story)
     with story.system.ledger.write() as connection:
-        assert ledger_touches.release_expired(connection, story.clock.now() + 61 * SECOND).released == 1
+        assert waiting.release_expired(connection, story.clock.now() + 61 * SECOND).released == 1
     worker, now = story.worker(), story.clock.now()
     with story.system.ledger.write() as connection:
         assert ledger_touches.claim(connection, [touch.id], worker.name, now, now + SECOND, 8)

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.calendar import DAY, SECOND
-from engine.ledger import holds, restores
-from engine.ledger import touches as ledger_touches
+from engine.ledger import holds, restores, waiting
 from engine.pipeline.room import room_of
 from engine.pipeline.system import System
 from engine.pipeline.worker import LONGEST_SECONDS
@@ -33,7 +32,7 @@ def open_work(system: System) -> int:
     with system.ledger.read() as connection:
         if low or restores.holding(connection) is not None:
             return 0
-        return ledger_touches.count_due(connection, system.clock.now())
+        return waiting.count_due(connection, system.clock.now())
 
 
 def sign_of_life(system: System, name: str, kind: str = "worker", busy_since: int | None = None) -> None:

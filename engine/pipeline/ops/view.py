@@ -7,7 +7,7 @@ from engine.calendar import SECOND
 from engine.channels import DISPATCHED
 from engine.decision.standing import Pause
 from engine.facts.reads import names_read, sources_read
-from engine.ledger import holds, overview, relays, restores
+from engine.ledger import holds, overview, relays, restores, waiting
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import Connection
@@ -59,8 +59,8 @@ def _status(connection: Connection, now: int, stale: frozenset[str], seen: Seque
     return Status(
         states=ledger_touches.count_states(connection),
         reasons=ledger_touches.count_reasons(connection),
-        due=ledger_touches.count_due(connection, now),
-        next_due=ledger_touches.next_due(connection),
+        due=waiting.count_due(connection, now),
+        next_due=waiting.next_due(connection),
         oldest_due=overview.oldest_due(connection, now, DISPATCHED),
         unknown=unknown,
         unknown_since=since,
