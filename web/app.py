@@ -10,9 +10,13 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse, Response
 
 from engine.errors import BansoError
+from engine.pipeline.keys import Keyring
 from engine.pipeline.ops import Status, gauges, lateness, open_work, status
 from engine.pipeline.system import System
+from web import events
 from web.metrics import CONTENT_TYPE_LATEST, written
+from web.reactor import Reactor
+from web.requests import Gate
 
 log = logging.getLogger("banso.web")
 UNAVAILABLE = 503
@@ -21,9 +25,10 @@ Body = Mapping[str, Any]
 Answer = TypeVar("Answer", bound=Response)
 
 
-def make_app(system: System) -> FastAPI:
+def make_app(system: System, reactor: Reactor, gate: Gate) -> FastAPI:
     """The application for a deployment. Without the pages that explain the API: they load scripts from other people's servers."""
     app = FastAPI(title="banso", docs_url=None, redoc_url=None)
+    app.include_router(events.routes(system, Keyring(system), reactor, gate))
 
     @app.get("/live")
     async def live() -> dict[str, str]:

@@ -34,12 +34,13 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "report": ("data", "Answer one question about many accounts or contacts."),
     "mail": ("mail", "Mail: what to look at before the first one goes."),
     "ops": ("ops", "Queues, pauses and sources."),
+    "key": ("keys", "Keys by which products send events."),
     "suppress": ("ops", "Never mail an address again, from this moment on, across all rules."),
     "doctor": ("ops", "Look for everything that can be wrong with a deployment; exit 1 if something is."),
     "nightly": ("processes", "Decide for all accounts and plan the touches; the same night twice adds nothing."),
     "worker": ("processes", "Send what is due: a Celery worker with a sweeper beside it."),
     "scheduler": ("processes", "The clock: runs each night's slot once, catches up after downtime, and sweeps."),
-    "serve": ("processes", "The web door: health, readiness, status and metrics."),
+    "serve": ("processes", "The web door: events of products, health, readiness, status and metrics."),
     "up": ("processes", "Everything in one process group: workers, scheduler and web, started again when they leave, fall silent or hang."),
 }
 

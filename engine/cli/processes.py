@@ -108,13 +108,15 @@ def scheduler(context: typer.Context, rehearse: Rehearse = False, at: At = None)
 
 
 def serve(context: typer.Context) -> None:
-    """The web door: health, readiness, status and metrics."""
+    """The web door: events of products, health, readiness, status and metrics."""
     from web.serve import run_web
+    from workers.app import make_app, ring
 
     door: Door = context.obj
     logs.set_up(door.config.log)
     with door.system() as system:
-        run_web(system)
+        celery = make_app(system.config)
+        run_web(system, lambda queue, ids: ring(celery, system.config, queue, ids))
 
 
 PartArgument = Annotated[list[str] | None, typer.Argument(help="workers, scheduler, web; default: all of them.")]

@@ -36,6 +36,15 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     return connection.execute(_insert_recordset(table, tuple(rows[0])), _as_json(rows), execution_options=COUNTED).rowcount
 
 
+def insert_new_ids(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """As `insert_new`; returns the ids of those that were new."""
+    if not rows:
+        return set()
+    if connection.dialect.name == "sqlite":
+        return set(connection.scalars(insert(connection, table).values(list(rows)).on_conflict_do_nothing().returning(table.c.id)))
+    return set(connection.scalars(text(f"{_insert_recordset(table, tuple(rows[0])).text} RETURNING id"), _as_json(rows)))
+
+
 def stream_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows with equal keys of dictionary, whose keys nobody can have taken: the caller holds the lock of whoever writes such rows.
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from engine.calendar import DAY, HOUR
 from engine.ledger import dues as ledger_dues
-from engine.ledger import instants
+from engine.ledger import instants, intake
 from engine.ledger import records as ledger_records
 from engine.pipeline.derived import derived_hash
 from engine.pipeline.holding import Held, hold_lease
@@ -22,6 +22,7 @@ from engine.workspace.model import Workspace
 
 GRACE = HOUR  # a reader that took the manifest before may still open a retired file
 KEEP_MOVED = 35 * DAY  # re-checks read moved tail rows; no touch waits longer
+KEEP_SEEN = 35 * DAY  # older repeats are told by the id of their record
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def _delete_retired(system: System) -> int:
         paths = ledger_records.forget_retired(connection, now - GRACE)
         ledger_records.forget_moved(connection, now - KEEP_MOVED)
         ledger_dues.forget_done(connection, now - KEEP_MOVED)
+        intake.forget_seen(connection, now - KEEP_SEEN)
     for path in paths:
         (system.lake / path).unlink(missing_ok=True)
     return len(paths)

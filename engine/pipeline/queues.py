@@ -6,6 +6,7 @@ from engine.channels import CHANNELS, DISPATCHED
 from engine.config import Config
 from engine.pipeline.system import System
 from engine.touches.queue import MAIN, Queue, queue_name, relay_of
+from engine.touches.touch import State, Touch
 
 
 def queue_groups(config: Config) -> list[tuple[str, ...]]:
@@ -25,6 +26,17 @@ def queues_of(system: System) -> list[Queue]:
         others = {relay: tuple(_rules_of(system, relay)) for relay in sorted(system.config.other_relays)}
         found += [Queue(queue_name(channel, relay), channel, only=rules) for relay, rules in others.items()]
         found.append(Queue(channel, channel, but=tuple(rule for rules in others.values() for rule in rules)))
+    return found
+
+
+def queues_for(system: System, touches: Iterable[Touch], now: int) -> dict[str, list[str]]:
+    """Queue → ids of these touches that wait there and are due."""
+    found: dict[str, list[str]] = {}
+    for touch in touches:
+        if touch.state is State.PENDING and touch.due_at <= now and touch.channel in DISPATCHED:
+            relay = relay_of(system.workspace, touch.rule) if touch.channel in _relayed() else MAIN
+            name = queue_name(touch.channel, relay if relay in system.config.other_relays else MAIN)
+            found.setdefault(name, []).append(touch.id)
     return found
 
 

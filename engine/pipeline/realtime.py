@@ -52,16 +52,25 @@ def on_event(system: System, record: Record) -> Reaction:
 
     That it is to be answered is kept together with the record: should this process end before it has, the sweep does.
     """
-    workspace, now = system.workspace, system.clock.now()
-    waiting = list(triggered(workspace, record.event, json.loads(record.properties) if record.properties else {}))
-    at_once = [due_of(rule_id, record, now + LEFT_TO_THE_DOOR) for rule_id, trigger in waiting if not trigger.after]
-    later = [due_of(rule_id, record, record.occurred_at + microseconds(trigger.after)) for rule_id, trigger in waiting if trigger.after]
+    now = system.clock.now()
+    at_once, later = dues_of(system.workspace, record, now)
     with system.ledger.write() as connection:
         if not ledger_records.append_tail(connection, [record], now):
             return Reaction(record.account_id, [], [])
         ledger_dues.add_dues(connection, [*at_once, *later])
-    reaction = _react(system, at_once) if at_once else Reaction(record.account_id, [], [])
+    reaction = react(system, at_once) if at_once else Reaction(record.account_id, [], [])
     return replace(reaction, later=[due.rule for due in later])
+
+
+def dues_of(workspace: Workspace, record: Record, now: int) -> tuple[list[Due], list[Due]]:
+    """The rules that wait for such a record: to be judged at once, and when their time has come.
+
+    Those at once are due a little later too: should the door not come to it, the sweep does.
+    """
+    waiting = list(triggered(workspace, record.event, json.loads(record.properties) if record.properties else {}))
+    at_once = [due_of(rule_id, record, now + LEFT_TO_THE_DOOR) for rule_id, trigger in waiting if not trigger.after]
+    later = [due_of(rule_id, record, record.occurred_at + microseconds(trigger.after)) for rule_id, trigger in waiting if trigger.after]
+    return at_once, later
 
 
 def judge_dues(system: System) -> int:
@@ -77,7 +86,7 @@ def judge_dues(system: System) -> int:
 def _judge_or_put_off(system: System, dues: Sequence[Due], now: int) -> None:
     """One account that cannot be judged must not stop the sweep, and so the mail of all others."""
     try:
-        _react(system, dues)
+        react(system, dues)
     except StoreError:
         raise
     except Exception:  # whatever a record brings about; it is told, and looked at again
@@ -97,7 +106,7 @@ def _slot_of(due: Due) -> str:
     return "event/" + sha256(f"{due.record}\0{due.due_at}".encode()).hexdigest()[:32]
 
 
-def _react(system: System, dues: Sequence[Due]) -> Reaction:
+def react(system: System, dues: Sequence[Due]) -> Reaction:
     """Judge the rules of rows that belong together; the rows are done with the decisions."""
     account, contact, slot = dues[0].account_id, dues[0].contact_id, _slot_of(dues[0])
     instant, workspace = system.clock.now(), system.workspace

@@ -260,6 +260,9 @@ class Builder:
                 if prefix in owners and report:
                     self.faults.at("E121", ("sources", name, "events", index), {"prefix": prefix, "owner": owners[prefix]})
                 owners[prefix] = name
+            for said, event in source.names.items():
+                if event.partition(".")[0] not in source.events and report:
+                    self.faults.at("E149", ("sources", name, "names", said), {"event": event, "known": tuple(source.events)})
         return owners
 
     def _zone(self, settings: WorkspaceFile) -> Zone | None:

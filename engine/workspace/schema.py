@@ -45,13 +45,17 @@ class Hours(Strict):
 
 
 class Source(Strict):
-    """`events`: the prefixes of events and fields it delivers; older than `max_age`, its silence proves nothing."""
+    """`events`: the prefixes of events and fields it delivers; older than `max_age`, its silence proves nothing.
+
+    `names`: what the product itself calls an event, where it comes in over HTTP, and what it is called here.
+    """
 
     label: str
     max_age: MaxAge
     events: Annotated[list[Prefix], Field(min_length=1)]
     dedupe: Literal["id", "content"] = "id"
     overlap: Overlap = "3d"
+    names: dict[str, EventName] = {}
 
 
 class Caps(Strict):

@@ -33,6 +33,8 @@ from tests.builders import a_record, a_stalled_customer
 from tests.inbox import CUT, Inbox
 from tests.story import Story
 from web.app import make_app
+from web.reactor import Reactor
+from web.requests import Gate
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 30
@@ -54,7 +56,7 @@ class Caller:
     """Asks the application itself, without a port."""
 
     def __init__(self, system: System) -> None:
-        self._app = make_app(system)
+        self._app = make_app(system, Reactor(system, lambda *_: None), Gate())
 
     def get(self, path: str) -> httpx.Response:
         return asyncio.run(self._ask(path))
@@ -223,7 +225,7 @@ from engine.pipeline.system import System
 from web.serve import run_web
 
 config = Config()
-run_web(System(config, config.clock()))
+run_web(System(config, config.clock()), lambda *_: None)
 """
 
 

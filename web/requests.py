@@ -1,0 +1,65 @@
+"""How requests of products come in: bounded in bytes, counted while they are at work, known by their key."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import HTTPException, Request
+
+from engine.wire.body import LARGEST, BadBody, parsed, unpacked
+
+AT_WORK_MAX = 64  # requests of one process; the next are asked to come again
+AGAIN_SECONDS = "1"
+STATUS = {"too_large": 413, "not_gzip": 400}
+IN_THE_BODY = ("writeKey", "write_key", "api_key", "token")  # where Segment's and PostHog's clients put the key
+
+
+class Refusal(HTTPException):
+    """An answer that says no: `reason` for programs, `message` for whoever reads the log of the client."""
+
+    def __init__(self, status: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(status, {"success": False, "reason": reason, "message": message}, dict(headers or {}))
+
+
+@dataclass
+class Gate:
+    """How many requests are at work. Beyond the bound they are refused at once, as waiting ones would only be given up by their clients."""
+
+    at_most: int = AT_WORK_MAX
+    at_work: int = field(default=0, init=False)
+
+    def __enter__(self) -> None:
+        if self.at_work >= self.at_most:
+            raise Refusal(429, "busy", "too many requests at once; come again", {"Retry-After": AGAIN_SECONDS})
+        self.at_work += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.at_work -= 1
+
+
+async def body_of(request: Request) -> dict[str, Any]:
+    """The JSON object of a request. Raises Refusal before more than the limit was read."""
+    packed = bytearray()
+    async for chunk in request.stream():
+        packed += chunk
+        if len(packed) > LARGEST:
+            raise Refusal(413, "too_large", f"more than {LARGEST:,} bytes")
+    try:
+        return parsed(unpacked(bytes(packed), request.headers.get("content-encoding", "").strip().lower()))
+    except BadBody as problem:
+        raise Refusal(STATUS.get(problem.reason, 400), problem.reason, str(problem)) from problem
+
+
+def secret_of(request: Request, body: Mapping[str, Any]) -> str:
+    """The key a request came with: as user of Basic, as Bearer, or in the body. Empty where there is none."""
+    scheme, _, said = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return said.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(said, validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            return ""
+    return next((found for name in IN_THE_BODY if isinstance(found := body.get(name), str)), "")
