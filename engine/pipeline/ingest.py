@@ -92,13 +92,14 @@ class Intake:
                 strangers += self._stranger(index, message, known)
             else:
                 records += self._records(index, message, account, known.contact(message), self.key.sources, self.now)
-        records += self._awoken(connection, known)
-        intake.keep_links(connection, known.added.values())
         intake.keep_strangers(connection, strangers)
+        awoken = self._awoken(connection, known, records)
+        intake.keep_links(connection, known.added.values())
         self._keep(connection, records)
         ledger_records.add_quarantine(connection, self.key.sources[0], self.asides, self.now)
         refused = [each for each in self.refused if each.index != NOT_OF_THIS_REQUEST]
-        return Taken(len(messages) - repeated - len(refused) - len(strangers), repeated, len(strangers), refused, self.answers)
+        waiting = len({each.id for each in strangers} - awoken)
+        return Taken(len(messages) - repeated - len(refused) - waiting, repeated, waiting, refused, self.answers)
 
     def _readable(self, messages: Sequence[Message | BadMessage]) -> Iterator[tuple[int, Message]]:
         for index, message in enumerate(messages):
@@ -151,19 +152,19 @@ class Intake:
             self._refuse(index, problem.reason, str(problem), text_of(asdict(message)))
             return []
 
-    def _awoken(self, connection: Connection, known: Known) -> list[Record]:
-        """Records of what strangers said, of whom it is known by now where they belong."""
+    def _awoken(self, connection: Connection, known: Known, records: list[Record]) -> set[str]:
+        """Adds the records of what strangers said of whom it is known by now where they belong; returns the ids of their messages."""
         told = {name for link in known.added.values() for name in (link.name, link.is_now)}
         found = intake.strangers_named(connection, told | intake.other_names(connection, told)) if told else []
         said = [(stranger, Message(**json.loads(stranger.message))) for stranger in found]
         _look_up(connection, known, all_names(message for _, message in said))
-        records, done = list[Record](), list[str]()
+        done = set[str]()
         for stranger, message in said:
             if (account := known.account(message)) is not None:
-                done.append(stranger.id)
+                done.add(stranger.id)
                 records += self._records(NOT_OF_THIS_REQUEST, message, account, known.contact(message), stranger.client.split(), stranger.received_at)
         intake.forget_strangers(connection, done)
-        return records
+        return done
 
     def _keep(self, connection: Connection, records: Sequence[Record]) -> None:
         ledger_records.append_tail(connection, records, self.now)

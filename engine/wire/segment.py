@@ -67,7 +67,9 @@ def _view(said: Mapping[str, Any], event: str) -> Message:
 
 
 def _identify(said: Mapping[str, Any]) -> Message:
-    return Message(kind="contact", content=object_of(said, "traits"), **_common(said))
+    """RudderStack's clients tell the traits in the context."""
+    traits = object_of(said, "traits") or object_of(object_of(said, "context"), "traits")
+    return Message(kind="contact", content=traits, **_common(said))
 
 
 def _group(said: Mapping[str, Any]) -> Message:

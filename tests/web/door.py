@@ -5,13 +5,14 @@ import base64
 import gzip
 import json
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 
 import httpx
 import uvicorn
+from starlette.types import ASGIApp
 
 from engine.ledger import records as ledger_records
 from engine.ledger.keys import Key
@@ -69,12 +70,12 @@ def records_of(system: System, account: str) -> list[Record]:
 
 
 @contextmanager
-def served(system: System) -> Iterator[str]:
-    """The application on a port of this machine."""
+def served(system: System, around: Callable[[ASGIApp], ASGIApp] = lambda app: app) -> Iterator[str]:
+    """The application on a port of this machine, with something around it."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         reactor = Reactor(system, lambda *_: None)
-        config = uvicorn.Config(make_app(system, reactor, Gate()), log_config=None, access_log=False)
+        config = uvicorn.Config(around(make_app(system, reactor, Gate())), log_config=None, access_log=False)
         server = uvicorn.Server(config)
         thread = Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()

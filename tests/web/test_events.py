@@ -233,6 +233,15 @@ def test_a_stranger_is_kept_until_it_is_known_where_he_belongs(story: Story, web
     assert web.post("/v1/track", {"messageId": "m3", "event": "product.login"}).status_code == 400, "nobody can ever tell whose it is"
 
 
+def test_who_is_told_to_belong_somewhere_later_in_the_same_batch_is_no_stranger(story: Story, web: Web) -> None:
+    batch = [
+        {"type": "track", "messageId": "m1", "userId": "sato", "event": "product.login"},
+        {"type": "group", "messageId": "g1", "userId": "sato", "groupId": AZURE},
+    ]
+    assert web.post("/v1/batch", {"batch": batch}).json() == {"success": True, "accepted": 2, "repeated": 0, "waiting": 0, "refused": []}
+    assert [each.source_id for each in records_of(story.system, AZURE)] == ["m1"]
+
+
 def test_a_person_who_changes_the_account_takes_only_later_events_along(story: Story, web: Web) -> None:
     for message, account, when in (
         ("g1", AZURE, "2026-04-01T00:00:00Z"),
