@@ -18,6 +18,12 @@ RELAY = rf"(?!main=)[a-z][a-z0-9-]{{0,29}}={SMTP.strip('^$')}"
 DOMAIN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 
 
+def language_of_machine() -> Literal["ja", "en"]:
+    """The language that the machine speaks with whoever sits at it."""
+    said = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
+    return "ja" if said.startswith("ja") else "en"
+
+
 class Config(BaseModel):
     """Every setting is `BANSO_` plus its name in capitals, empty as good as not set; docs/settings.md lists them."""
 
@@ -51,7 +57,9 @@ class Config(BaseModel):
     dkim_domain: str | None = Field(default=None, pattern=DOMAIN, description="Domain that signs mails (DKIM).")
     dkim_selector: str | None = Field(default=None, pattern=DOMAIN, description="Name under which the public key stands: SELECTOR._domainkey.DOMAIN.")
     dkim_key_file: Path | None = Field(default=None, description="PEM file of the private key: RSA or Ed25519.")
-    language: Literal["ja", "en"] | None = Field(default=None, description="Language of messages; default: the workspace's.")
+    language: Literal["ja", "en"] | None = Field(
+        default=None, description="Language of messages; default: the workspace's, where there is none the machine's."
+    )
     moved_by: int = Field(default=0, description="Microseconds by which the clock is moved, for rehearsals on old logs.")
     duckdb_threads: int = Field(default=2, ge=1, le=1024, description="Threads of one process's DuckDB.")
     duckdb_memory: str = Field(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 # The values that say what is wrong, for most codes and for some.
-TOLD = {"": ("name", "value", "key", "fact", "comparison", "wanted", "sign", "problem"), "E401": ("lane",)}
+TOLD = {"": ("name", "value", "key", "fact", "comparison", "wanted", "sign", "problem", "section"), "E401": ("lane",)}
 
 
 @dataclass(frozen=True, order=True)

@@ -18,6 +18,7 @@ from engine.errors import Fault, refuse
 from engine.messages import say
 from engine.workspace.content import relative
 from engine.workspace.editor_schema import FOLDER
+from engine.workspace.load import must_be_workspace
 from engine.workspace.mends import Mended, formatted, mended
 from engine.workspace.model import Workspace
 from engine.workspace.tree import read_tree
@@ -72,11 +73,9 @@ def fmt(
 
 
 def _chosen(root: Path, files: list[Path]) -> list[Path]:
-    """The files named, or all. Raises BansoError E601 without rules/, E682 for a file that is no YAML file below it."""
-    rules = root / "rules"
-    if not rules.is_dir():
-        raise refuse("E601", str(rules))
-    known = {path.resolve(): path for path in sorted(rules.rglob("*.yaml"))}
+    """The files named, or all. Raises BansoError E610 without a workspace, E682 for a file that is no YAML file below rules/."""
+    must_be_workspace(root)
+    known = {path.resolve(): path for path in sorted((root / "rules").rglob("*.yaml"))}
     for file in files:
         if file.resolve() not in known and (root / file).resolve() not in known:
             raise refuse("E682", str(file), name=str(file))
@@ -139,8 +138,7 @@ def fix(
     """Mend what faults say word for word, show the difference, and say what is left."""
     door: Door = context.obj
     root = door.config.workspace
-    if not (root / "rules").is_dir():
-        raise refuse("E601", str(root / "rules"))
+    must_be_workspace(root)
     with tempfile.TemporaryDirectory() as folder:
         for part in ("rules", "templates"):
             if (root / part).is_dir():

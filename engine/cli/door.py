@@ -20,6 +20,7 @@ from rich.text import Text
 
 from engine.calendar import FIRST_YEAR, LAST_YEAR, instant_of, moment_of
 from engine.channels.words import WEEKDAYS
+from engine.cli.language import guessed_language
 from engine.clock import SystemClock
 from engine.config import Config
 from engine.errors import BansoError, Fault, Place, folded, refuse
@@ -70,10 +71,10 @@ class Door:
             raise refuse("E652", "--at")
 
     def language(self, system: "System | None" = None) -> Language:
-        """The language asked for, else the workspace's, else English."""
+        """The language asked for, else the workspace's, which is only guessed while it is not loaded."""
         if self.config.language:
             return self.config.language
-        return system.workspace.settings.workspace.language if system else "en"
+        return system.workspace.settings.workspace.language if system else guessed_language(self.config.workspace)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 from typer import TyperException
 
 from engine.cli.door import BAD_USAGE, FAULTS, Door, err, print_faults
+from engine.cli.language import guessed_language
 from engine.errors import BansoError, Fault, Place
 from engine.messages import LANGUAGES, Language, say
 
@@ -56,9 +57,4 @@ def _misused(error: TyperException, said: str, language: Language) -> str:
 
 
 def _language(door: Door | None) -> Language:
-    """The workspace itself may be what is broken, so its language is only guessed from its text."""
-    if door is not None and door.config.language:
-        return door.config.language
-    path = (door.config.workspace if door is not None else Path()) / "rules" / "workspace.yaml"
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return "ja" if "language: ja" in text else "en"
+    return door.language() if door is not None else guessed_language(Path())

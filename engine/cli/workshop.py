@@ -22,9 +22,7 @@ def loaded(door: Door) -> Workspace:
 
 def language_of(door: Door) -> Language:
     """The language asked for, else the workspace's, which is only guessed as its files may be at fault."""
-    path = door.config.workspace / "rules" / "workspace.yaml"
-    guessed: Language = "ja" if path.is_file() and "language: ja" in path.read_text(encoding="utf-8", errors="replace") else "en"
-    return door.config.language or guessed
+    return door.language()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -172,7 +172,8 @@ class Builder:
         if settings.sessions is None:
             return ()
         kinds = {**dict.fromkeys(settings.courses, "course"), **dict.fromkeys(settings.seminars, "seminar")}
-        return tuple(sessions(self._listed(settings.sessions, "sessions"), place, kinds.get))
+        unsure = "seminar" if any(self.faults.is_wrong_below((section,)) for section in ("seminars", "courses")) else None
+        return tuple(sessions(self._listed(settings.sessions, "sessions"), place, lambda name: kinds.get(name, unsure)))
 
     def _model(self, model: type[Model], section: str, plain: object) -> Model | None:
         """A part of the workspace held against its model; faults go to the place where the part stands."""

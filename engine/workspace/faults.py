@@ -26,6 +26,8 @@ DECLARED = {
     "person": "people",
     "notify": "notify",
 }
+# what a fault is held against: while that itself is at fault, the other only follows
+READS = {"E207": ("sources",), "E124": ("sources",), "E133": ("accounts_of",), "E314": ("sessions",)}
 AT_KEY = {"E105", "E106", "E107", "E120", "E201", "E303", "E401", "W404", "W505", "W506", "W508"}  # found at the key, the others at the value
 
 
@@ -98,8 +100,8 @@ class Faults:
         """Whether a fault only follows from one that is told already: what is wrong in form is missing afterwards."""
         if not self.wrong or code == "E401":
             return False
-        if code in {"E207", "E124"}:
-            return self.is_wrong_below(("sources",))
+        if code in READS:
+            return any(self.is_wrong_below((section,)) for section in READS[code])
         declared = DECLARED.get(str(values.get("kind")))
         if (declared is not None and self.is_wrong_below((declared,))) or self.is_wrong_below(("facts", str(values.get("fact")))):
             return True

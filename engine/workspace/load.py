@@ -13,21 +13,38 @@ from engine.workspace.tree import Node, Plain, read_tree
 
 TOP_KEYS = ("banso", "route", "steps", "facts", "segments", "goals", "health", "order", "people", "rules", "defaults")
 
+SETTINGS = "rules/workspace.yaml"
 RULE_KEYS = ("rules", "defaults")
 
 
 def load_workspace(root: Path, channels: frozenset[str]) -> Workspace:
     """Load and compile `root`, which holds `rules/` and `templates/`. Raises BansoError with every fault found."""
-    rules = root / "rules"
-    if not rules.is_dir():
-        raise BansoError([Fault("E601", Place(str(rules)))])
     faults = Faults()
-    content = read_content(root)
-    sections = _sections(content, faults)
+    content, sections = _read(root, faults)
     workspace = Builder(root, content, sections, faults, channels).build()
     if any(fault.refuses for fault in faults.found) or workspace is None:
         raise BansoError(faults.found)
     return workspace
+
+
+def must_be_workspace(root: Path) -> None:
+    """Raises BansoError E610 where there is no workspace at all."""
+    _read(root, Faults())
+
+
+def _read(root: Path, faults: Faults) -> tuple[Mapping[str, bytes], Sections]:
+    """The files and what stands in them. What a workspace is may stand in any file, but nowhere at all is no workspace, and that is told alone."""
+    if not (root / "rules").is_dir():
+        raise BansoError([_no_workspace(root, "rules" if root.is_dir() else "")])
+    content = read_content(root)
+    sections = _sections(content, faults)
+    if SETTINGS not in content and not faults.unreadable and not sections.keys() & WorkspaceFile.model_fields.keys():
+        raise BansoError([*faults.found, _no_workspace(root, SETTINGS)])
+    return content, sections
+
+
+def _no_workspace(root: Path, missing: str) -> Fault:
+    return Fault("E610", Place(str(root / missing)), {"folder": str(root.absolute()), "missing": missing or str(root)})
 
 
 def _sections(content: Mapping[str, bytes], faults: Faults) -> Sections:

@@ -166,7 +166,7 @@ def test_fix_of_a_good_workspace_changes_nothing_and_says_so(banso: Banso, space
 @pytest.mark.parametrize("command", [("fmt",), ("fix",), ("schema",)], ids=lambda command: command[0])
 def test_without_a_workspace_there_is_nothing_to_do(banso: Banso, space: Path, command: tuple[str, ...]) -> None:
     shutil.rmtree(space / "rules")
-    assert banso(*command).refuses("E601")
+    assert banso(*command).refuses("E610")
 
 
 # --- new --------------------------------------------------------------------------------------------------------------

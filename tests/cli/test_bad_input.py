@@ -100,7 +100,29 @@ def test_no_workspace_at_all(banso: Banso, space: Path, language: str) -> None:
     shutil.rmtree(space / "rules")
     said = banso("plan", language=language)
     assert said.code == FAULTS
-    assert said.has_three_parts("E601", str(space / "rules"), language)
+    assert said.has_three_parts("E610", str(space / "rules"), language)
+
+
+@pytest.mark.parametrize(
+    "command", [("lint",), ("plan", "--at", AT), ("fmt",), ("fix",), ("schema",), ("order",), ("test",)], ids=lambda command: command[0]
+)
+def test_a_folder_that_is_no_workspace_says_how_to_get_one(banso: Banso, space: Path, language: str, command: tuple[str, ...]) -> None:
+    (space / "rules/workspace.yaml").unlink()
+    said = banso(*command, language=language)
+    assert said.code == FAULTS
+    assert said.has_three_parts("E610", str(space / "rules/workspace.yaml"), language)
+    assert "banso init" in said.err
+    assert "`-w " in said.err
+    assert len(said.err.splitlines()) == 3
+
+
+def test_missing_sections_are_told_one_by_one(banso: Banso, space: Path) -> None:
+    (space / "rules/route.yaml").unlink()
+    said = banso("lint")
+    assert [line for line in said.err.splitlines() if "E119" in line] == [
+        "rules E119 No `route:` anywhere in rules/.",
+        "rules E119 No `steps:` anywhere in rules/.",
+    ]
 
 
 def test_lint_as_json_tells_the_same(banso: Banso, space: Path) -> None:
@@ -116,6 +138,30 @@ def test_a_workspace_in_japanese_speaks_japanese_even_when_it_is_broken(space: P
     change(space / "rules/workspace.yaml", "nightly_at:", "nighty_at:")
     assert main(["-w", str(space), "--state", str(tmp_path / "state"), "plan"]) == FAULTS
     assert "という項目はありません" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "machine", "japanese"),
+    [
+        pytest.param({"language: ja": 'language: "ja"', "nightly_at:": "nighty_at:"}, "en_US.UTF-8", True, id="it says so in quotes"),
+        pytest.param({"language: ja": "language: en  # not language: ja", "nightly_at:": "nighty_at:"}, "ja_JP.UTF-8", False, id="it says English"),
+        pytest.param(None, "en_US.UTF-8", True, id="its other files are Japanese"),
+        pytest.param({}, "ja_JP.UTF-8", True, id="nothing is there, and the machine speaks Japanese"),
+        pytest.param({}, "en_US.UTF-8", False, id="nothing is there, and the machine does not"),
+    ],
+)
+def test_the_language_is_guessed_where_no_workspace_can_be_read(
+    space: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, spoilt: dict[str, str] | None, machine: str, japanese: bool
+) -> None:
+    monkeypatch.setenv("LC_ALL", machine)
+    for old, new in (spoilt or {}).items():
+        change(space / "rules/workspace.yaml", old, new)
+    if spoilt is None:
+        (space / "rules/workspace.yaml").unlink()
+    elif not spoilt:
+        shutil.rmtree(space / "rules")
+    assert main(["-w", str(space), "lint"]) == FAULTS
+    assert ("なぜ" in capsys.readouterr().err) == japanese
 
 
 # --- the data -----------------------------------------------------------------------------------------------------

@@ -84,7 +84,7 @@ def test_a_process_without_a_workspace_is_alive_but_not_ready(tmp_path: Path) ->
     alive, ready = web.get("/live"), web.get("/ready")
     system.close()
     assert (alive.status_code, alive.json()) == (200, {"status": "ok"})
-    assert (ready.status_code, ready.json()) == (503, {"status": "unavailable", "reason": "E601"})
+    assert (ready.status_code, ready.json()) == (503, {"status": "unavailable", "reason": "E610"})
 
 
 def test_a_new_deployment_with_the_example_workspace_is_ready(web: Caller) -> None:

@@ -229,7 +229,7 @@ def test_files_of_other_kinds_are_refused_by_name(copy: Path, file: str, raw: by
     assert {fault.code for fault in faults_of(copy)} - {"E211"} <= {earned.split(maxsplit=1)[0]}
 
 
-@pytest.mark.parametrize("file", [PUSH, FACTS, ROUTE, GOALS, ORDER, SPACE])
+@pytest.mark.parametrize("file", [PUSH, FACTS, ROUTE, GOALS, ORDER])
 def test_a_missing_file_is_told_by_its_sections(copy: Path, file: str) -> None:
     (copy / file).unlink()
     missing = {fault.values.get("section") for fault in faults_of(copy) if fault.code == "E119"}
@@ -239,13 +239,40 @@ def test_a_missing_file_is_told_by_its_sections(copy: Path, file: str) -> None:
         ROUTE: {"route", "steps"},
         GOALS: {"goals"},
         ORDER: {"order"},
-        SPACE: {"banso", "workspace", "timezone"},
     }
     assert missing >= expected[file]
 
 
 def test_no_rules_folder_is_one_fault(tmp_path: Path) -> None:
-    assert [shown(fault) for fault in faults_of(tmp_path)] == [f"E601 {tmp_path / 'rules'}"]
+    assert [shown(fault) for fault in faults_of(tmp_path)] == [f"E610 {tmp_path / 'rules'}"]
+
+
+def test_without_workspace_yaml_it_is_no_workspace_and_nothing_else_is_said(copy: Path) -> None:
+    (copy / SPACE).unlink()
+    (fault,) = faults_of(copy)
+    assert (shown(fault), fault.values["folder"]) == (f"E610 {copy / SPACE}", str(copy))
+
+
+def test_what_a_workspace_is_may_stand_in_any_file(copy: Path) -> None:
+    (copy / SPACE).rename(copy / "rules/space.yaml")
+    load_workspace(copy, frozenset(CHANNELS))
+
+
+@pytest.mark.parametrize(
+    ("meant", "typed", "place"),
+    [
+        pytest.param("sessions: sessions.csv", "sessions: [sessions.csv]", "rules/workspace.yaml:60:11", id="the file of the dates"),
+        pytest.param(
+            '  setup-live: {label: 初期設定セミナー, url: "',
+            '  setup-live: {label: [初期設定], url: "',
+            "rules/workspace.yaml:63:23",
+            id="a seminar that rules and rows of dates name",
+        ),
+    ],
+)
+def test_a_setting_at_fault_is_told_once_and_not_by_all_that_read_it(copy: Path, meant: str, typed: str, place: str) -> None:
+    make(copy, Mistake(SPACE, meant, typed))
+    assert [shown(fault) for fault in faults_of(copy)] == [f"E310 {place}"]
 
 
 @pytest.mark.parametrize(
