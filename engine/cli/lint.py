@@ -19,17 +19,18 @@ def lint(context: typer.Context, as_json: AsJson = False) -> None:
     root = door.config.workspace
     try:
         workspace = loaded(door)
-        read_cases(workspace)
+        cases = read_cases(workspace)
     except BansoError as error:
         _print_refused(error.faults, door, as_json=as_json)
         raise typer.Exit(FAULTS) from None
     language = door.config.language or workspace.settings.workspace.language
+    warnings = (*workspace.warnings, *(each for case in cases for each in case.warnings))
     if as_json:
-        print_json({"rules": len(workspace.rules), "hash": workspace.hash, "faults": [told(each, language) for each in workspace.warnings]})
+        print_json({"rules": len(workspace.rules), "hash": workspace.hash, "faults": [told(each, language) for each in warnings]})
         return
-    print_faults(workspace.warnings, language, root)
-    if workspace.warnings:
-        out.print(say(language, "lint.warnings", number=len(workspace.warnings)))
+    print_faults(warnings, language, root)
+    if warnings:
+        out.print(say(language, "lint.warnings", number=len(warnings)))
     counts = {"rules": len(workspace.rules), "facts": len(workspace.plan.facts), "mails": len(workspace.mails)}
     out.print(say(language, "lint.fine", hash=workspace.hash[:7], **counts))
 

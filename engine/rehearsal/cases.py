@@ -77,7 +77,10 @@ class CasesFile(Strict):
 
 @dataclass(frozen=True)
 class Case:
-    """A test with its history put into records; `past`: (record, rule) of touches before it began. `places`: where each expectation stands."""
+    """A test with its history put into records; `past`: (record, rule) of touches before it began. `places`: where each expectation stands.
+
+    `warnings`: what may be better said in it.
+    """
 
     name: str
     place: Place
@@ -87,6 +90,7 @@ class Case:
     stale: frozenset[str]
     expect: Sequence[Expectation]
     places: Sequence[Place]
+    warnings: Sequence[Fault]
 
 
 def read_cases(workspace: Workspace) -> list[Case]:
@@ -155,7 +159,7 @@ class _Reader:
         records += self._told(account, account_id, first - BEFORE_DAYS * DAY)
         places = [self._place("expect", number) for number in range(len(spec.expect))]
         self._check_names(spec)
-        return Case(spec.name, self._place(), account_id, records, past, frozenset(spec.stale), spec.expect, places)
+        return Case(spec.name, self._place(), account_id, records, past, frozenset(spec.stale), spec.expect, places, list(self._silent(spec)))
 
     def _earlier(self, spec: CaseSpec) -> CaseSpec:
         found = self.known.get(spec.same_as or "")
@@ -229,6 +233,16 @@ class _Reader:
                 self._fault("E703", self._place("expect", number))
             for key in each.idle():
                 self._fault("E704", self._place("expect", number), key=key)
+
+    def _silent(self, spec: CaseSpec) -> Iterator[Fault]:
+        """Silence without its reason: a slip in the rule silences it too, and such a test would not notice."""
+        named = [rule for each in spec.expect for rule in (*as_list(each.decides), *each.why, *each.unknown)]
+        for number, each in enumerate(spec.expect):
+            for index, rule in enumerate(as_list(each.not_)):
+                if rule not in each.why and rule not in each.unknown:
+                    yield Fault("W706", self._place("expect", number, "not", index), {"key": "not", "rule": rule})
+            if each.none and not each.why and not each.unknown:
+                yield Fault("W706", self._place("expect", number, "none"), {"key": "none", "rule": next(iter([*named, *self.workspace.rules]))})
 
     def _check_history(self, spec: CaseSpec) -> None:
         """What nobody reads is misspelt: the test would be of another history than its author thinks."""

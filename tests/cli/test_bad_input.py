@@ -164,6 +164,44 @@ def test_the_language_is_guessed_where_no_workspace_can_be_read(
     assert ("なぜ" in capsys.readouterr().err) == japanese
 
 
+SILENT = """tests:
+  - name: 3月24日に申し込んだ会社
+    given: [2026-03-24 10:00 sfa.applied]
+    expect:
+      - {at: 2026-03-25 02:00, none: true}
+      - {at: 2026-03-25 03:00, not: [next-setting, readiness], why: {next-setting: window_open}}
+"""
+
+
+@pytest.fixture
+def silent(space: Path) -> Path:
+    """A test that expects silence: for no reason, for the wrong one, and for one of two rules without."""
+    file = space / "rules/tests/silent.test.yaml"
+    file.parent.mkdir()
+    file.write_text(SILENT, encoding="utf-8")
+    return file
+
+
+def test_a_test_that_expects_silence_without_a_reason_is_told(banso: Banso, silent: Path, language: str) -> None:
+    said = banso("lint", language=language)
+    assert said.code == FINE
+    assert said.has_three_parts("W706", "rules/tests/silent.test.yaml:5:38", language)
+    assert "`why: {next-setting: stalled_days}`" in said.err
+    assert said.err.endswith(" rules/tests/silent.test.yaml:6:52\n")
+    told = json.loads(banso("lint", "--json", language=language).out)["faults"]
+    assert [(each["line"], each["what"].count("readiness")) for each in told if each["code"] == "W706"] == [(5, 0), (6, 1)]
+
+
+def test_the_true_reasons_are_had_from_a_run_and_then_lint_is_silent_too(banso: Banso, silent: Path) -> None:
+    told = banso("test")
+    assert told.code == FAULTS
+    assert "the reason is another: next_step = account_issued, stalled_days = 1" in told.out
+    change(silent, "none: true", "none: true, why: {next-setting: stalled_days}")
+    change(silent, "why: {next-setting: window_open}", "why: {next-setting: next_step}, unknown: {readiness: days_to_guidance}")
+    assert banso("test").code == FINE
+    assert "W706" not in banso("lint").err
+
+
 # --- the data -----------------------------------------------------------------------------------------------------
 
 
