@@ -20,6 +20,7 @@ from engine.rehearsal.summary import Backtested
 from engine.workspace.model import Workspace
 
 BARS = "▁▂▃▄▅▆▇█"
+ACCOUNTS_MAX = 20  # of those never reached that are shown; --json has all
 COLOURS = {"+": "green", "-": "red", "~": "yellow"}
 NAMES = {"+": "new", "-": "gone", "~": "other"}
 
@@ -106,7 +107,7 @@ def print_backtest(told: Backtested, language: Language) -> None:
     out.print(table)
     median, most, top = told.in_seven_days
     out.print(say(language, "backtest.load", median=median, p95=most, max=top, over=told.over_load))
-    out.print(say(language, "backtest.reached", never=f"{told.never_reached:,}", accounts=f"{told.accounts:,}", touches=f"{told.touches:,}"))
+    _print_reached(told, language)
     for winner, loser, number in told.collisions[:5]:
         out.print(say(language, "backtest.collision", winner=winner, loser=loser, number=f"{number:,}"))
     full = [day for day, (calls, capacity) in told.calls.items() if capacity is not None and calls >= capacity]
@@ -116,6 +117,19 @@ def print_backtest(told: Backtested, language: Language) -> None:
     if told.never_matched:
         out.print(say(language, "backtest.never", rules=", ".join(told.never_matched)), style="yellow")
     out.print(say(language, "backtest.limits"), style="dim")
+
+
+def _print_reached(told: Backtested, language: Language) -> None:
+    """How many touches in all, how the first night differs from the others, and the accounts that got nothing."""
+    out.print(say(language, "backtest.reached", never=f"{told.never_reached:,}", accounts=f"{told.accounts:,}", touches=f"{told.touches:,}"))
+    first, never = told.first_night, told.never_reached_accounts
+    key = "first" if first.usual is None else "first_of_many"
+    usual = f"{first.usual or 0:,}"
+    out.print(say(language, f"backtest.{key}", date=first.date, touches=f"{first.touches:,}", usual=usual), style="yellow", soft_wrap=True)
+    if never:
+        key, more = ("unreached_some", len(never) - ACCOUNTS_MAX) if len(never) > ACCOUNTS_MAX else ("unreached", 0)
+        named = say(language, f"backtest.{key}", accounts=", ".join(never[:ACCOUNTS_MAX]), more=f"{more:,}")
+        out.print(escape(named), highlight=False, soft_wrap=True)
 
 
 def _bar(number: int, highest: int) -> str:

@@ -145,7 +145,8 @@ def backtest(system: System, span: Span, progress: Progress, rules: Workspace | 
                 log.write(json.dumps({"day": day, "touches": [vars(each) for each in made], **replay.nights.of_day(day)}, ensure_ascii=False) + "\n")
                 log.flush()
         progress("", len(days), len(days))
-        accounts = {account for (account,) in records.duck.execute("SELECT account_id FROM known").fetchall()}
+        last = workspace.zone.at_wall(span.last, workspace.nightly_minutes)  # whoever came later could not be reached
+        accounts = {account for (account,) in records.duck.execute("SELECT account_id FROM known WHERE since <= ?", [last]).fetchall()}
     return replay.nights.summary(workspace, accounts, replay.memory)
 
 
@@ -168,7 +169,8 @@ def prepare(duck: duckdb.DuckDBPyConnection, workspace: Workspace) -> None:
     apart = "ORDER BY event IS NULL, account_id, occurred_at"  # a third less work: what asks for events meets no values, and the other way round
     duck.execute(f"CREATE TEMP TABLE history AS SELECT * REPLACE (event::record_name AS event, field::record_name AS field) FROM kept {apart}")
     duck.execute("DROP TABLE kept")
-    duck.execute("CREATE TEMP TABLE known AS SELECT DISTINCT account_id FROM records WHERE source <> 'banso'")
+    since = "min(greatest(occurred_at, known_at)) AS since"
+    duck.execute(f"CREATE TEMP TABLE known AS SELECT account_id, {since} FROM records WHERE source <> 'banso' GROUP BY account_id")
     duck.execute("CREATE OR REPLACE TEMP VIEW records AS FROM history")
 
 

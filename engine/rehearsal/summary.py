@@ -33,13 +33,24 @@ class RuleReplayed:
 
 
 @dataclass(frozen=True)
+class FirstNight:
+    """The first night knows of no touch before it, so whoever matches gets something at once. `usual`: the median of the nights after it."""
+
+    date: str
+    touches: int
+    usual: int | None
+
+
+@dataclass(frozen=True)
 class Backtested:
     """The summary. `in_seven_days`: median, 95th percentile and maximum over accounts of the most touches within any seven days."""
 
     nights: int
     accounts: int
     touches: int
+    first_night: FirstNight
     never_reached: int
+    never_reached_accounts: Sequence[str]
     in_seven_days: tuple[int, int, int]
     over_load: int
     rules: Sequence[RuleReplayed]
@@ -94,7 +105,9 @@ class Nights:
             nights=len(self.days),
             accounts=len(accounts),
             touches=sum(not each.withheld for touches in memory.touches.values() for each, _ in touches),
+            first_night=self._first_night(workspace, memory),
             never_reached=len(accounts - reached),
+            never_reached_accounts=sorted(accounts - reached),
             in_seven_days=_spread([_most_in_a_week(memory, account) for account in sorted(accounts)]),
             over_load=len(self.loaded),
             rules=[self._rule(workspace, rule_id, memory) for rule_id in acting],
@@ -102,6 +115,11 @@ class Nights:
             calls=calls,
             never_matched=[rule_id for rule_id in acting if rule_id not in judged],
         )
+
+    def _first_night(self, workspace: Workspace, memory: Memory) -> FirstNight:
+        decided = Counter(workspace.zone.day(each.decided_at) for touches in memory.touches.values() for each, _ in touches if not each.withheld)
+        first, *later = sorted(self.days)
+        return FirstNight(date_of_day(first).isoformat(), decided[first], round(median(decided[day] for day in later)) if later else None)
 
     def _rule(self, workspace: Workspace, rule_id: str, memory: Memory) -> RuleReplayed:
         rule = workspace.rules[rule_id]

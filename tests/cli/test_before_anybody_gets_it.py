@@ -207,3 +207,29 @@ def test_a_plan_shows_every_reason_in_one_piece(story: Story, banso: Banso, monk
     assert "すでに送っていて、次にはまだ早い (1)" in told
     assert "next-setting" in told
     assert "…" not in told
+
+
+# --- the nights of the past ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(story: Story) -> Story:
+    """23 more companies; all logged in only the other day, so that nothing is for them yet."""
+    story.given(flat([a_stalled_customer(f"new-{number:02}", since="2026-04-06 10:00") for number in range(23)]))
+    return story
+
+
+def test_a_backtest_says_how_its_first_night_differs_and_whom_it_never_reached(many: Story, banso: Banso) -> None:
+    span = ("backtest", "--from", "2026-04-07", "--to", "2026-04-09")
+    told = banso(*span)[1].splitlines()
+    first = (
+        "それまでに何も送っていないものとして始めるため、最初の夜(2026-04-07)は当てはまる会社に一斉に届きます(1 件)。その後の夜は 0 件(中央値)です。"
+    )
+    assert any(line.startswith(first) for line in told)
+    (named,) = (line for line in told if line.startswith("一度も届かない会社: new-00, new-01, "))
+    assert named.endswith(", new-19 … ほか 3 社(全部は --json で)")
+    assert "… and 3 more (all of them: --json)" in banso(*span, language="en")[1]
+    plain = json.loads(banso(*span, "--json")[1])
+    assert plain["first_night"] == {"date": "2026-04-07", "touches": 1, "usual": 0}
+    assert plain["never_reached_accounts"] == [f"new-{number:02}" for number in range(23)]
+    assert plain["never_reached"] == 23

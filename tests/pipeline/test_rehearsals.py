@@ -84,6 +84,27 @@ def test_a_backtest_makes_the_touches_that_the_nights_made(story: Story) -> None
     assert told.touches == sum(touches_of(told).values())
 
 
+def test_the_first_night_of_a_backtest_is_told_apart_from_those_after_it(story: Story) -> None:
+    told = backtest(story.system, Span(FIRST, FIRST + NIGHTS - 1), quiet)
+    one = backtest(story.system, Span(FIRST, FIRST), quiet)
+    assert (told.first_night.date, told.first_night.touches) == ("2026-04-05", one.touches)
+    assert told.first_night.usual is not None
+    assert told.first_night.touches > told.first_night.usual
+    assert one.first_night.usual is None
+
+
+def test_a_backtest_names_whom_it_never_reached_and_nobody_who_came_after_it(story: Story) -> None:
+    story.clock.set(at("2026-05-01 22:00"))
+    story.given(a_customer("late", applied="2026-05-01 10:00"))
+    told = backtest(story.system, Span(FIRST, FIRST + NIGHTS - 1), quiet)
+    story.clock.set(at("2026-04-04 22:00"))
+    real = {account for account, _, outcome in real_nights(story) if outcome == "won"}
+    everybody = {f"account-{number}" for number in range(ACCOUNTS)}
+    assert told.accounts == ACCOUNTS
+    assert list(told.never_reached_accounts) == sorted(everybody - real)
+    assert told.never_reached == len(told.never_reached_accounts) > 0
+
+
 def test_a_backtest_that_was_cut_goes_on_to_the_same_end(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     class PowerCut(Exception):
         pass
