@@ -82,7 +82,7 @@ def add(context: typer.Context, rule: Rule, before: Before = None, after: After 
     file, text, listed = _order(door.config.workspace, lane)
     if rule in listed:
         raise refuse("E686", file, name=rule, lane=lane)
-    place = _place(listed, file, before, after)
+    place = _place(rule, lane, file, text, before, after)
     place = len(listed) if place is None else place
     _write(door, file, insert_item(text, ("order", lane), place, rule))
     _say_done(door, rule, lane, place + 1, as_json=as_json)
@@ -95,7 +95,7 @@ def move(context: typer.Context, rule: Rule, before: Before = None, after: After
     file, text, listed = _order(door.config.workspace, lane)
     if rule not in listed:
         raise refuse("E684", file, name=rule, known=tuple(listed))
-    place = _place([name for name in listed if name != rule], file, before, after)
+    place = _place(rule, lane, file, text, before, after)
     if place is None:
         raise typer.BadParameter("--before RULE | --after RULE")
     _write(door, file, move_item(text, ("order", lane), listed.index(rule), place))
@@ -119,25 +119,37 @@ def lane_of(root: Path, rule: str) -> Lane:
 def _order(root: Path, lane: Lane) -> tuple[str, str, list[str]]:
     """The file that holds `order:`, its text, and the names of a lane as they stand there."""
     for file, raw in read_content(root).items():
-        tree = read_tree(raw, file)[0] if file.startswith("rules/") and file.endswith(".yaml") else None
-        plain, text = tree.plain() if tree is not None else None, decoded(raw, file)
-        if isinstance(plain, dict) and isinstance(plain.get("order"), dict) and isinstance(text, str):
-            order = plain["order"]
-            listed = order.get(lane) if isinstance(order, dict) else None
-            return file, text, [str(name) for name in listed] if isinstance(listed, list) else []
+        text = decoded(raw, file) if file.startswith("rules/") and file.endswith(".yaml") else None
+        if isinstance(text, str) and (lanes := _lanes(text)) is not None:
+            return file, text, lanes[lane]
     raise refuse("E119", "rules", section="order")
 
 
-def _place(listed: list[str], file: str, before: str | None, after: str | None) -> int | None:
-    """The index that the options ask for; None where they ask for none."""
+def _lanes(text: str) -> dict[Lane, list[str]] | None:
+    """Lane → names, as they stand in a text; None where it holds no order."""
+    tree = read_tree(text.encode(), "text")[0]
+    plain = tree.plain() if tree is not None else None
+    order = plain.get("order") if isinstance(plain, dict) else None
+    if not isinstance(order, dict):
+        return None
+    return {lane: [str(name) for name in names] if isinstance(names := order.get(lane), list) else [] for lane in LANES}
+
+
+def _place(rule: str, lane: Lane, file: str, text: str, before: str | None, after: str | None) -> int | None:
+    """The index among the others of its lane that the options ask for; None where they ask for none."""
     if before is not None and after is not None:
         raise typer.BadParameter("--before | --after")
     anchor = before or after
     if anchor is None:
         return None
-    if anchor not in listed:
-        raise refuse("E684", file, name=anchor, known=tuple(listed))
-    return listed.index(anchor) + (0 if before else 1)
+    lanes = _lanes(text) or {}
+    others = tuple(name for name in lanes.get(lane, ()) if name != rule)
+    elsewhere = next((each for each, names in lanes.items() if each != lane and anchor in names), None)
+    if elsewhere is not None:
+        raise refuse("E687", file, name=anchor, rule=rule, lane=lane, other=elsewhere, choice=others)
+    if anchor not in others:
+        raise refuse("E684", file, name=anchor, known=others)
+    return others.index(anchor) + (0 if before else 1)
 
 
 def _write(door: Door, file: str, text: str) -> None:

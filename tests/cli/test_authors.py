@@ -497,6 +497,20 @@ def test_the_order_stays_where_a_change_is_refused(banso: Banso, space: Path, ar
     assert contents(space) == before
 
 
+@pytest.mark.parametrize("command", ["move", "add"])
+def test_a_rule_of_another_lane_is_said_to_stand_there(banso: Banso, all_lanes: Path, language: str, command: str) -> None:
+    assert banso("new", "rule", "ring-up", "--lane", "human").code == FINE
+    if command == "add":
+        change(all_lanes / "rules/order.yaml", "    - readiness            # 開始日は待ってくれない\n", "")
+    before = contents(all_lanes)
+    said = banso("order", command, "readiness", "--before", "ring-up", language=language)
+    assert said.refuses("E687")
+    assert said.has_three_parts("E687", "rules/order.yaml", language)
+    assert "(human)" in said.err
+    assert "support-guide, first-login, restart-by-will" in said.err
+    assert contents(all_lanes) == before
+
+
 @pytest.mark.parametrize(
     "arguments", [("move", "readiness"), ("move", "readiness", "--before", "scheduling", "--after", "scheduling"), ("sideways",)]
 )
