@@ -36,14 +36,16 @@ def rule_named(
     lane: Annotated[str | None, typer.Option("--lane", help="push, pull, human or internal; default: push.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Begin a rule at stage plan, with its place at the end of its lane."""
+    """Begin a rule at stage plan, with its place at the end of its lane; without --like also the letter or note it sends."""
     door: Door = context.obj
     workspace, language = loaded(door), language_of(door)
     chosen = _lane(lane)
     if like is not None and lane is not None:
         raise typer.BadParameter("--like | --lane")
-    texts = new_rule(workspace, name, chosen, language) if like is None else like_rule(workspace, name, like, language)
-    _write(door, texts, ("new.rule_next", {}), as_json=as_json)
+    if like is None:
+        _write(door, new_rule(workspace, name, chosen, language), ("new.draft_next", {}), as_json=as_json)
+    else:
+        _write(door, like_rule(workspace, name, like, language), ("new.rule_next", {}), as_json=as_json)
 
 
 def _lane(given: str | None) -> Lane:

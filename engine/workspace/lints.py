@@ -10,7 +10,7 @@ from engine.workspace.check import events_outside_rules
 from engine.workspace.faults import Faults
 from engine.workspace.implied import asked_all, asked_any, is_always_known, known_in, next_steps, rests_on
 from engine.workspace.parts import Parts
-from engine.workspace.placeholder import placeholder_files
+from engine.workspace.placeholder import placeholder_files, placeholder_keys
 
 LIVE = ("try", "share")
 TECH = ("push", "pull")
@@ -207,6 +207,13 @@ def _not_written_yet(parts: Parts, faults: Faults) -> Iterator[Found]:
     yield from ()
 
 
+def _rule_not_written_yet(parts: Parts, faults: Faults) -> Iterator[Found]:
+    """Once a rule, at the first sentence that is not its author's."""
+    for rule_id, rule in parts.rules.items():
+        if paths := placeholder_keys(rule):
+            yield ("rules", rule_id, *paths[0]), {"rule": rule_id, "keys": tuple(path[-1] for path in paths)}
+
+
 LINTS: Mapping[str, Callable[[Parts, Faults], Iterator[Found]]] = {
     "W206": _blank_that_can_be_missing,
     "W403": _never_true_together,
@@ -221,4 +228,5 @@ LINTS: Mapping[str, Callable[[Parts, Faults], Iterator[Found]]] = {
     "W508": _steps_left_to_people,
     "W509": _event_like_another,
     "W510": _not_written_yet,
+    "W511": _rule_not_written_yet,
 }

@@ -1,9 +1,18 @@
-"""The sentences that `banso new` puts into a letter for its author to replace: a letter that still holds one is not written yet."""
+"""The sentences that `banso new` puts into a letter or a rule for its author to replace: what still holds one is not written yet."""
 
 from engine.messages import LANGUAGES, say
+from engine.rulebook.spec import RuleSpec
 from engine.workspace.model import MailSource, NoteSource
 
 SENTENCES = ("new.subject", "new.reason", "new.note")
+
+
+def placeholder_keys(rule: RuleSpec) -> list[tuple[str, ...]]:
+    """Where a rule still holds such a sentence: `title`, or who and what it is for."""
+    said: dict[tuple[str, ...], tuple[str, str]] = {("title",): ("new.title", rule.title)}
+    if rule.why is not None:
+        said |= {("why", "who"): ("new.who", rule.why.who), ("why", "benefit"): ("new.benefit", rule.why.benefit)}
+    return [path for path, (key, text) in said.items() if text in {say(language, key) for language in LANGUAGES}]
 
 
 def placeholder_files(source: MailSource | NoteSource) -> list[str]:

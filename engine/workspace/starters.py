@@ -1,22 +1,24 @@
 """Beginnings: a rule, a mail or a note that lints at once, with a comment on every line that a designer has to think about."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
 from engine.errors import BansoError, refuse
+from engine.facts.route import Step
 from engine.messages import Language, say
-from engine.rulebook.actions import Lane
+from engine.rulebook.actions import Lane, SendMail
 from engine.workspace.edit import append_entry, insert_item, plain_of, remove_key, set_value, source_of, written
 from engine.workspace.editor_schema import modeline
-from engine.workspace.model import MailSource, NoteSource, Workspace
+from engine.workspace.model import Workspace
 from engine.workspace.tree import Plain
 
 RULE_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}\Z")
 OWN_TO_A_RULE = ("was", "try", "reflect", "learned")  # a copy begins anew
 CHANNEL_OF: Mapping[Lane, str] = {"push": "mail", "pull": "popup", "human": "call", "internal": "crm"}
 STALLED_DAYS, PAUSE_DAYS = 5, 7
+NO_SCREEN = "/"  # as a step has it that names none
 
 Texts = dict[str, str]  # file below the root → its new text
 
@@ -30,10 +32,13 @@ class Line:
 
 
 def new_rule(workspace: Workspace, name: str, lane: Lane, language: Language) -> Texts:
-    """A rule at stage plan from the names of the workspace, its line at the end of the lane, and a template where the lane has none yet."""
+    """A rule at stage plan that makes sense as it stands, its line at the end of the lane, and a template of its own to be written.
+
+    It says what no rule of another says: its step is one where the lane can act, and its words are nobody else's letter.
+    """
     _check_new(workspace, name)
     file = file_of_lane(workspace, lane)
-    template, texts = _template_for(workspace, name, lane, language)
+    template, texts = _template_for(workspace, name, lane)
     entry = _skeleton(workspace, name, lane, template, file, language)
     return {**texts, **_placed(workspace, name, lane, file, entry)}
 
@@ -125,19 +130,19 @@ def _placed(workspace: Workspace, name: str, lane: Lane, file: str, entry: str) 
 def _skeleton(workspace: Workspace, name: str, lane: Lane, template: str, file: str, language: Language) -> str:
     channel = CHANNEL_OF[lane]
     days = max(PAUSE_DAYS, workspace.settings.channels[channel].valid_days)
-    step = _plain_step(workspace)
-    goal = next((each for each, spec in workspace.goals.items() if spec.reached_by == "next_step"), next(iter(workspace.goals)))
+    step = _step(workspace, lane)
+    stalled = "" if lane == "pull" else f", {{stalled_days: {{at_least: {STALLED_DAYS}}}}}"  # who comes to us need not be waited for
     who = written({"who": say(language, "new.who"), "benefit": say(language, "new.benefit")})
     lines = [
         Line(f"title: {written(say(language, 'new.title'))}", "key.title"),
         Line(f"why: {who}", "key.why"),
         Line("stage: plan", "stage.plan"),
-        *([] if _has_owner(workspace, file) else [Line(f"owner: {_owner(workspace)}", "key.owner")]),
-        *([Line(f"trigger: {{event: {workspace.route.steps[step].done_by[0]}}}", "key.trigger")] if lane == "pull" else []),
-        Line(f"when: [{{next_step: {step}}}, {{stalled_days: {{at_least: {STALLED_DAYS}}}}}]", "key.when"),
+        *([] if _has_owner(workspace, file) else [Line(f"owner: {_owner(workspace, lane)}", "key.owner")]),
+        *([Line(f"trigger: {{event: {_before(workspace, step).done_by[0]}}}", "key.trigger")] if lane == "pull" else []),
+        Line(f"when: [{{next_step: {step}}}{stalled}]", "new.when"),
         Line("unless: []", "key.unless"),
         Line(f"do: {_action(workspace, lane, template)}", "key.do"),
-        Line(f"goal: {goal}", "key.goal"),
+        Line(f"goal: {_goal(workspace, lane)}", "key.goal"),
         Line(f"again: {{after_days: {days}, at_most: 2, per: next_step}}", "key.again"),
     ]
     body = "".join(f"  {line.text}  # {say(language, line.about)}\n" for line in lines)
@@ -146,7 +151,8 @@ def _skeleton(workspace: Workspace, name: str, lane: Lane, template: str, file: 
 
 def _action(workspace: Workspace, lane: Lane, template: str) -> str:
     if lane == "push":
-        return f"{{send: mail, from: {next(iter(workspace.settings.senders))}, template: {template}, lead_to: {{setting: next_step}}}}"
+        senders = [rule.do.from_ for rule in workspace.rules.values() if isinstance(rule.do, SendMail)]
+        return f"{{send: mail, from: {_usual(senders, workspace.settings.senders)}, template: {template}, lead_to: {{setting: next_step}}}}"
     if lane == "pull":
         return f"{{show: popup, template: {template}, lead_to: {{setting: next_step}}}}"
     if lane == "human":
@@ -154,31 +160,55 @@ def _action(workspace: Workspace, lane: Lane, template: str) -> str:
     return f"{{task: crm, script: {template}, due_business_days: 3}}"
 
 
-def _plain_step(workspace: Workspace) -> str:
-    """A step that logic can carry and everybody needs; never the first, which is where accounts come in."""
-    steps = list(workspace.route.steps.items())
-    plain = [name for name, step in steps[1:] if not (step.human or step.logic or step.optional or step.needed_when)]
-    return plain[0] if plain else steps[-1][0]
+def _step(workspace: Workspace, lane: Lane) -> str:
+    """A step at which the lane can act: for people one that takes people, else one that everybody needs and the customer does on a screen.
+
+    Never the first, which is where accounts come in; and rather one to which another screen leads, so that the customer is at work there.
+    """
+    steps = dict(list(workspace.route.steps.items())[1:]) or workspace.route.steps
+    people = [name for name, step in steps.items() if step.human and lane == "human"]
+    plain = [name for name, step in steps.items() if not (step.human or step.logic or step.optional or step.needed_when)]
+    screens = [name for name in plain if steps[name].screen != NO_SCREEN]
+    at_work = [name for name in screens if _before(workspace, name).screen != NO_SCREEN]
+    return next(iter([*people, *at_work, *screens, *plain, list(steps)[-1]]))
+
+
+def _before(workspace: Workspace, step: str) -> Step:
+    """The step that is done just before another."""
+    steps = workspace.route.steps
+    names = list(steps)
+    return steps[steps[step].after[-1] if steps[step].after else names[max(names.index(step) - 1, 0)]]
+
+
+def _goal(workspace: Workspace, lane: Lane) -> str:
+    """What a rule of the lane is for: that somebody was talked to, else the next step."""
+    touch = workspace.settings.channels[CHANNEL_OF[lane]].touch if lane == "human" else None
+    forward = [name for name, goal in workspace.goals.items() if goal.reached_by == "next_step"]
+    talked = [name for name, goal in workspace.goals.items() if name not in forward and touch in goal.reached_by]
+    return next(iter([*talked, *forward, *workspace.goals]))
 
 
 def _has_owner(workspace: Workspace, file: str) -> bool:
     return bool(re.search(r"(?m)^defaults:.*\bowner:|^defaults:\s*\n(?:[ #].*\n)*?\s+owner:", workspace.texts.get(file, "")))
 
 
-def _owner(workspace: Workspace) -> str:
-    owners = [rule.owner for rule in workspace.rules.values()]
-    return next(iter(workspace.people), max(dict.fromkeys(owners), key=owners.count, default="owner"))
+def _owner(workspace: Workspace, lane: Lane) -> str:
+    rules = sorted(workspace.rules.values(), key=lambda rule: rule.do.lane != lane)
+    return _usual([rule.owner for rule in rules], [*workspace.people, "owner"])
 
 
-def _template_for(workspace: Workspace, name: str, lane: Lane, language: Language) -> tuple[str, Texts]:
-    """The template of the rule's own name, else any of the kind, else a new one. Raises BansoError E685 without the channel."""
-    kind = CHANNEL_OF[lane]
+def _usual(used: Sequence[str], known: Iterable[str]) -> str:
+    """What is used most; where nothing is yet, the first that is known."""
+    return max(used, key=used.count) if used else next(iter(known))
+
+
+def _template_for(workspace: Workspace, name: str, lane: Lane) -> tuple[str, Texts]:
+    """The template of the rule's own name, written anew unless it is there, in the customers' language. Raises BansoError E685 without the channel."""
+    kind, language = CHANNEL_OF[lane], workspace.settings.workspace.language
     if kind not in workspace.settings.channels:
         raise refuse("E685", "rules/workspace.yaml", lane=lane, name=kind, example=f"{kind}: {{label: {kind}, valid_days: 3}}")
-    wanted = MailSource if kind == "mail" else NoteSource
-    there = [each for each, source in workspace.templates.items() if isinstance(source, wanted) and each.startswith(f"{kind}/")]
-    if there:
-        return (f"{kind}/{name}" if f"{kind}/{name}" in there else there[0]), {}
+    if f"{kind}/{name}" in workspace.templates:
+        return f"{kind}/{name}", {}
     if kind == "mail":
         return f"mail/{name}", new_mail(workspace, name, language)
     note = f"# {say(language, 'new.note_title')}\n{say(language, 'new.note')}\n"

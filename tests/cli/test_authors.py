@@ -18,7 +18,7 @@ from engine.workspace.starters import without_comments
 from tests.cli.said import BAD_USAGE, FAULTS, FINE, JAPANESE, Banso, change
 from tests.story import ROOT, SPACE
 
-MATTER_OF_TASTE = {"W404", "W503", "W504", "W506", "W507"}  # what a new rule is to be finished by its author
+MATTER_OF_TASTE = {"W404", "W503", "W504", "W506", "W507", "W511"}  # what a new rule is to be finished by its author
 
 
 def contents(space: Path) -> dict[str, bytes]:
@@ -199,19 +199,57 @@ def test_a_new_rule_lints_at_once_in_every_lane(banso: Banso, all_lanes: Path, l
     assert bool(JAPANESE.search(comments[-1])) == (language == "ja")
 
 
+@pytest.mark.parametrize(
+    ("lane", "step", "goal", "trigger"),
+    [
+        pytest.param("push", "initial_settings", "step_forward", None, id="a mail leads from one screen to the next"),
+        pytest.param("pull", "initial_settings", "step_forward", "product.login", id="a popup shows on the screen of the step before"),
+        pytest.param("human", "interview_guided", "talked", None, id="a call is for a step that takes people"),
+        pytest.param("internal", "initial_settings", "step_forward", None, id="a task in the team"),
+    ],
+)
+def test_a_new_rule_makes_sense_as_it_stands(banso: Banso, all_lanes: Path, lane: str, step: str, goal: str, trigger: str | None) -> None:
+    change(all_lanes / "rules/workspace.yaml", "call: {label: 架電, valid_days: 7}", "call: {label: 架電, valid_days: 7, touch: call.talked}")
+    assert banso("new", "rule", "welcome-back", "--lane", lane).code == FINE
+    rule = load_workspace(all_lanes, frozenset(CHANNELS)).rules["welcome-back"]
+    waits = [] if trigger else [{"stalled_days": {"at_least": 5}}]  # at its trigger nobody has stalled yet
+    assert (rule.when, rule.goal) == ([{"next_step": step}, *waits], goal)
+    assert [each.event for each in rule.triggers] == ([trigger] if trigger else [])
+    assert [name.partition("/")[2] for name in rule.do.templates()] == ["welcome-back"], "no letter of another rule"
+
+
+@pytest.mark.usefixtures("happened")
+def test_what_is_still_an_example_in_a_new_rule_is_told_until_it_is_written(banso: Banso, space: Path, language: str) -> None:
+    assert "banso lint" in banso("new", "rule", "welcome-back", language=language).out
+    told = {each["code"]: each for each in json.loads(banso("lint", "--json", language=language).out)["faults"]}
+    assert {"W510", "W511"} <= told.keys()
+    assert told["W511"]["file"] == "rules/push.yaml"
+    assert "title, who, benefit" in told["W511"]["what"]
+    assert banso("plan", "--at", "2026-04-04", "--json").code in {FINE, 2}, "counted at once"
+    path = space / "rules/push.yaml"
+    text = re.sub(
+        r"(?m)^(  welcome-back:.*\n)    title:.*\n    why:.*\n",
+        r"\1    title: 入口で\n    why: {who: 未ログイン, benefit: 入れる}\n",
+        path.read_text(encoding="utf-8"),
+    )
+    path.write_text(text, encoding="utf-8")
+    assert "W511" not in banso("lint").err
+
+
 def test_two_new_rules_of_a_lane_share_its_file(banso: Banso, all_lanes: Path) -> None:
     assert banso("new", "rule", "first", "--lane", "human").code == FINE
     assert banso("new", "rule", "second", "--lane", "human").code == FINE
     workspace = load_workspace(all_lanes, frozenset(CHANNELS))
     assert list(workspace.order["human"]) == ["first", "second"]
-    assert workspace.rules["first"].do.templates() == workspace.rules["second"].do.templates()
+    assert [workspace.rules[name].do.templates() for name in ("first", "second")] == [["call/first"], ["call/second"]]
 
 
 def test_a_new_rule_changes_nothing_else(banso: Banso, space: Path) -> None:
     before = contents(space)
     banso("new", "rule", "welcome-back")
     after = contents(space)
-    assert sorted(name for name in after if after[name] != before.get(name)) == ["rules/order.yaml", "rules/push.yaml"]
+    letter = [f"templates/mail/welcome-back/{part}" for part in ("body.mjml", "body.txt", "subject.txt")]
+    assert sorted(name for name in after if after[name] != before.get(name)) == ["rules/order.yaml", "rules/push.yaml", *letter]
     assert after["rules/push.yaml"].startswith(before["rules/push.yaml"])
     order = before["rules/order.yaml"].decode()
     assert after["rules/order.yaml"].decode() == order + "    - welcome-back\n"

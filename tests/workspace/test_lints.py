@@ -41,11 +41,13 @@ EARNED: dict[str, tuple[list[Change], str]] = {
     "W507 skill without branches": ([(PUSH, "by: main_will\n        briefing: mail/flow-briefing\n        auto_schedule: mail/flow-auto-schedule\n", "by: main_will\n")], f"W507 {PUSH}:59:7"),
     "W509 an event with a letter too few": ([(FACTS, "active_days: product.login", "active_days: product.logn")], f"W509 {FACTS}:11:21"),
     "W510 a letter that nobody wrote": ([(READINESS, "以前", "ここに、いまこのご案内が役立つ理由を1文で書きます。以前")], f"W510 {READINESS}"),
+    "W511 a rule that nobody wrote": ([(PUSH, "who: 発行のメールが埋もれてしまった担当者", "who: どこで困っている誰か")], f"W511 {PUSH}:6:16"),
     "W508 a step left to people alone": ([(HUMAN, "when: [{next_step: interview_guided},", "when: [{next_step: interview_held},")], f"W508 {ROUTE}:19:3"),
 }  # fmt: skip
 
 TAKEN_AWAY: dict[str, tuple[str, list[Change]]] = {
     "a letter that is written": ("W510 a letter that nobody wrote", [(READINESS, "ここに、いまこのご案内が役立つ理由を1文で書きます。", "")]),
+    "who is stuck": ("W511 a rule that nobody wrote", [(PUSH, "who: どこで困っている誰か", "who: 困っている担当者")]),
     "a default": ("W206 a blank of a fact nobody asks for", [(READINESS, "{{ recruit_kind }}", '{{ recruit_kind | default("貴社") }}')]),
     "a test of the value": (
         "W206 a blank of a fact nobody asks for",
