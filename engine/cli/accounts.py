@@ -11,12 +11,13 @@ from rich.table import Table
 from engine.calendar import date_of_day
 from engine.channels.letter import Unwritable
 from engine.cli.door import AsJson, At, Door, instant_asked, out, print_json, shown
+from engine.cli.fates import day_ahead, fate_in_words, lane_in_words
 from engine.cli.watch import touch_reason_in_words
 from engine.errors import refuse
 from engine.facts.route import COMPLETE
-from engine.messages import Language, say, say_detail, say_reason
+from engine.messages import Language, say, say_detail
 from engine.pipeline import explain as story
-from engine.pipeline.explain import Explanation, FactSeen, RuleSeen
+from engine.pipeline.explain import ACTING, Explanation, FactSeen, RuleSeen
 from engine.pipeline.nearest import ConditionSeen
 from engine.pipeline.preview import preview as run_preview
 from engine.pipeline.system import System
@@ -26,7 +27,6 @@ from engine.rulebook.python import Known
 from engine.workspace.model import Workspace
 
 Account = Annotated[str, typer.Argument(help="The account's id.")]
-ACTING = frozenset({"try", "share"})
 MARKS: Mapping[bool | None, str] = {True: "[green]✓[/green]", False: "[red]✗[/red]", None: "[yellow]?[/yellow]"}
 
 
@@ -50,7 +50,7 @@ def explain(context: typer.Context, account: Account, at: At = None, as_json: As
 
 
 def print_explanation(told: Explanation, workspace: Workspace, language: Language) -> None:
-    """The account's place on the route, then rule by rule, then the decision and the nearest miss."""
+    """The account's place on the route with the decision lane by lane, then rule by rule, then the decision again and the nearest miss."""
     step = workspace.route.steps.get(str(told.next_step))
     next_label = step.label if step else say(language, "explain.complete") if told.next_step == COMPLETE else "?"
     head = say(
@@ -62,14 +62,15 @@ def print_explanation(told: Explanation, workspace: Workspace, language: Languag
         step=next_label,
         days="?" if told.stalled_days is None else told.stalled_days,
     )
-    out.print(Panel(escape(head), expand=False))
+    lanes = [lane_in_words(lane, told, workspace, language) for lane in told.lanes]
+    out.print(Panel(escape("\n".join([head, *lanes])), expand=False))
     for rule in told.rules:
         _print_rule(rule, told, workspace, language)
     _print_decision(told, workspace, language)
 
 
 def _print_rule(rule: RuleSeen, told: Explanation, workspace: Workspace, language: Language) -> None:
-    fate = escape(_fate(rule, told, workspace, language))
+    fate = escape(fate_in_words(rule, told, workspace, language))
     fate = f"[bold green]{fate}[/bold green]" if rule.outcome == "won" else fate
     out.print(f"{MARKS[rule.verdict]} [bold]{rule.rule_id}[/bold]  {fate}  [dim]{rule.place}[/dim]", soft_wrap=True)
     for condition in _worth_showing(rule):
@@ -88,21 +89,6 @@ def _condition_mark(condition: ConditionSeen) -> str:
     if condition.verdict is None:
         return MARKS[None]
     return MARKS[condition.is_fulfilled]
-
-
-def _fate(rule: RuleSeen, told: Explanation, workspace: Workspace, language: Language) -> str:
-    if rule.if_enough:
-        return say(language, "explain.won_if_enough")
-    if rule.outcome == "waits":
-        return say(language, "explain.waits", events=rule.detail or "")
-    if rule.outcome in {"gated", "lost", "withheld"}:
-        return say_reason(language, str(rule.reason), rule.detail)
-    near = say(language, "explain.nearest", days=rule.nearest, on=_day_ahead(told, workspace, rule.nearest)) if rule.nearest else ""
-    return f"{say(language, f'explain.{rule.outcome}')} {near}".strip()
-
-
-def _day_ahead(told: Explanation, workspace: Workspace, days: int) -> str:
-    return date_of_day(workspace.zone.day(told.instant) + days).isoformat()
 
 
 def condition_in_words(condition: ConditionSeen, told: Explanation, workspace: Workspace, language: Language) -> str:
@@ -151,7 +137,7 @@ def _print_decision(told: Explanation, workspace: Workspace, language: Language)
     if not won and near:
         nearest = min(near, key=lambda rule: rule.nearest or 0)
         days = nearest.nearest or 0
-        text += " " + say(language, "explain.nearest_rule", rule=nearest.rule_id, days=days, on=_day_ahead(told, workspace, days))
+        text += " " + say(language, "explain.nearest_rule", rule=nearest.rule_id, days=days, on=day_ahead(told, workspace, days))
     out.print(text, style="bold")
     if told.stale:
         out.print(say(language, "plan.stale", sources=", ".join(sorted(told.stale))), style="yellow")
@@ -223,7 +209,7 @@ def print_whether_it_would_go(system: System, rule_id: str, account: str, instan
         return
     failing = next(iter(_worth_showing(rule)), None) if rule.verdict is not True else None
     why = [
-        _fate(rule, told, system.workspace, language),
+        fate_in_words(rule, told, system.workspace, language),
         *([condition_in_words(failing, told, system.workspace, language)] if failing is not None else []),
     ]
     out.print(say(language, "preview.would_not", at=at, why=" ".join(why)), style="yellow", soft_wrap=True, markup=False)

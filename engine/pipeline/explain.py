@@ -15,10 +15,11 @@ from engine.pipeline.nearest import ConditionSeen, days_until_match
 from engine.pipeline.nightly import JOB
 from engine.pipeline.standings import read_standings
 from engine.pipeline.system import System
-from engine.rulebook.actions import LANES
+from engine.rulebook.actions import LANES, Lane
 from engine.rulebook.python import Known, Verdict
 from engine.workspace.model import Workspace
 
+ACTING = frozenset({"try", "share"})
 Stored = tuple[str, str | None, str | None]  # outcome, reason, detail of a stored decision
 
 
@@ -56,6 +57,19 @@ class RuleSeen:
 
 
 @dataclass(frozen=True)
+class LaneSeen:
+    """What a lane comes to: who wins in it; else the rule that says best why nobody does, None where no rule is anywhere near.
+
+    `waits`: rules that fit and act when a record comes in.
+    """
+
+    lane: Lane
+    won: Sequence[str]
+    nobody: str | None
+    waits: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Explanation:
     """Why an account gets what it gets, or nothing. `stored` is the night's own decision; None where no night decided at that instant."""
 
@@ -64,6 +78,7 @@ class Explanation:
     instant: int
     next_step: Known
     stalled_days: Known
+    lanes: Sequence[LaneSeen]
     rules: Sequence[RuleSeen]
     stale: frozenset[str]
     stored: Mapping[str, Stored] | None
@@ -81,13 +96,25 @@ def explain(system: System, account: str, instant: int, *, by_todays_rules: bool
     evaluator = system.evaluator(workspace)
     conditions = evaluator.conditions(evaluator.values(judged.fold, instant, stale), stale)
     decided = {each.candidate.rule_id: each for each in decide_alone(system, workspace, judged, instant)}
-    order = [rule for lane in LANES for rule in workspace.order[lane]]
+    order = {rule: lane for lane in LANES for rule in workspace.order[lane]}
     today = workspace.zone.day(instant)
     rules = [_as_stored(_rule_seen(workspace, rule, judged, conditions[rule], decided.get(rule), today), stored) for rule in order]
+    lanes = [_lane_seen(lane, [rule for rule in rules if order[rule.rule_id] == lane]) for lane in LANES if workspace.order[lane]]
     columns = judged.answer.columns
     name = judged.fold.name[3] if judged.fold.name and judged.fold.name[3] else account
     facts = facts_seen(workspace, judged)
-    return Explanation(account, name, instant, columns.get("next_step"), columns.get("stalled_days"), rules, stale, stored, facts)
+    return Explanation(account, name, instant, columns.get("next_step"), columns.get("stalled_days"), lanes, rules, stale, stored, facts)
+
+
+def _lane_seen(lane: Lane, rules: Sequence[RuleSeen]) -> LaneSeen:
+    """Of the rules that may act: one kept for comparison, else the first that matched and was stopped, else is near, else is unknown."""
+    acting = [rule for rule in rules if rule.stage in ACTING and rule.reason != "stage"]
+    stopped = [rule for outcome in ("withheld", "gated", "lost") for rule in acting if rule.outcome == outcome]
+    near = sorted((rule for rule in acting if rule.nearest), key=lambda rule: rule.nearest or 0)
+    waits = [rule.rule_id for rule in acting if rule.outcome == "waits"]
+    unknown = [rule for rule in acting if rule.outcome == "unknown" and not waits]
+    nobody = next((rule.rule_id for rule in (*stopped, *near, *unknown)), None)
+    return LaneSeen(lane, [rule.rule_id for rule in rules if rule.outcome == "won"], nobody, waits)
 
 
 def must_exist(judged: Judged, account: str) -> None:

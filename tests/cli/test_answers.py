@@ -137,6 +137,29 @@ def test_facts_are_shown_in_words(sent: Story, capsys: pytest.CaptureFixture[str
     assert "briefing" not in re.findall(r"will .*", said)[0].split("│")[2]
 
 
+HEADS = {
+    "ja": {
+        NIGHT: "push      next-setting",
+        "2026-04-08T02:00": "push      なし   next-setting: すでに送っていて、次にはまだ早い [次は 2026-04-14 から]",
+        "2026-04-02T02:00": "push      なし   next-setting: 条件に合いません (あと 4 日、2026-04-06 に当てはまる見込み)",
+    },
+    "en": {
+        NIGHT: "push      next-setting",
+        "2026-04-08T02:00": "push      nothing   next-setting: already had it, too early for another [not before 2026-04-14]",
+        "2026-04-02T02:00": "push      nothing   next-setting: does not match (days to go: 4; it would match on 2026-04-06)",
+    },
+}
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_explain_tells_the_decision_of_each_lane_in_its_head(sent: Story, capsys: pytest.CaptureFixture[str], language: str) -> None:
+    sent.heard("2026-04-02 02:00")
+    for instant, line in HEADS[language].items():
+        assert main([*place(sent), "--lang", language, "explain", AZURE, "--at", instant]) == 0
+        told = capsys.readouterr().out.splitlines()
+        assert [each.strip("│ ") for each in told[2 : told.index(next(each for each in told if each.startswith("╰")))]] == [line]
+
+
 def test_explain_shows_no_dots_for_the_steps_done(sent: Story, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*place(sent), "explain", AZURE, "--at", NIGHT]) == 0
     assert "done = " not in capsys.readouterr().out

@@ -64,6 +64,34 @@ def test_a_night_that_had_nothing_to_decide_on_an_account_is_told_by_its_own_rul
     assert (seen.outcome, seen.conditions[-1].written) == ("not_matched", {"stalled_days": {"at_least": 90}})
 
 
+# --- lane by lane -----------------------------------------------------------------------------------------------------
+
+LANED = """
+  ring: {when: [{quiet: {at_least: 90}}], do: {task: call, script: call/note, due_business_days: 2, hold: [push]}, goal: talked}
+  draft: {stage: plan, when: [{next_step: set_up}], do: {send: mail, from: desk, template: mail/plain, lead_to: {setting: next_step}}}
+  soon: {when: [{stalled_days: {at_least: 20}}], do: {send: mail, from: desk, template: mail/plain, lead_to: {setting: next_step}}}
+  write: {when: [{next_step: set_up}], do: {send: mail, from: desk, template: mail/plain, lead_to: {setting: next_step}}}
+  greet: {trigger: {event: product.login}, when: [{next_step: set_up}], do: {show: popup, template: popup/note, lead_to: {setting: next_step}}}
+  note: {when: [{ahead: {at_most: 3}}], do: {task: crm, script: crm/note, due_business_days: 3}}
+"""
+
+
+def test_each_lane_says_who_wins_or_what_best_says_why_nobody_does(tell: Tell) -> None:
+    story = tell(rules=LANED, order="human: [ring], push: [draft, soon, write], pull: [greet], internal: [note]", facts=FACTS)
+    story.given(a_customer(AZURE, applied="2026-04-03 10:00"))
+    lanes = {each.lane: each for each in explain(story.system, AZURE, at("2026-04-07 02:00")).lanes}
+    assert {lane: (seen.won, seen.nobody, seen.waits) for lane, seen in lanes.items()} == {
+        "human": ([], "ring", []),
+        "push": (["write"], "soon", []),
+        "pull": ([], None, ["greet"]),
+        "internal": ([], "note", []),
+    }
+    story.nightly("2026-04-07 02:00")
+    story.heard("2026-04-08 02:00")
+    (push,) = (each for each in explain(story.system, AZURE, at("2026-04-08 02:00")).lanes if each.lane == "push")
+    assert (push.won, push.nobody) == ([], "write"), "one that was stopped goes before one that is near, and a plan is no reason"
+
+
 # --- what is near -----------------------------------------------------------------------------------------------------
 
 
