@@ -1,7 +1,7 @@
 """Who is who: which person a name stands for, and which account a person belongs to, as far as messages have said it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from engine.calendar import HOUR
@@ -34,18 +34,27 @@ class Known:
     def learn(self, message: Message, received_at: int) -> None:
         """Take in what a message says of who is who. Of two that say otherwise the later counts."""
         for link in _said(message, received_at if message.occurred_at is None else message.occurred_at):
-            known = self.links.get((link.kind, link.name))
-            if known is None or (_order(link) > _order(known) and (link.is_now != known.is_now or link.at > known.at + AGAIN)):
-                self.links[link.kind, link.name] = self.added[link.kind, link.name] = link
+            self._learn(link)
+            member = self.links.get(("member", link.name))
+            if link.kind != "member" and member is not None:  # whoever takes a new name stays where he belongs
+                self._learn(replace(member, name=link.is_now))
+
+    def _learn(self, link: Link) -> None:
+        known = self.links.get((link.kind, link.name))
+        if known is None or (_order(link) > _order(known) and (link.is_now != known.is_now or link.at > known.at + AGAIN)):
+            self.links[link.kind, link.name] = self.added[link.kind, link.name] = link
 
     def person(self, name: str, kind: Kind) -> str:
         """What the person goes by now."""
-        for _ in range(HOPS):
-            link = self.links.get((kind, name)) or self.links.get(("user", name))
-            if link is None or link.is_now == name:
-                break
-            name, kind = link.is_now, "user"
-        return name
+        return self._names(name, kind)[-1]
+
+    def _names(self, name: str, kind: Kind) -> list[str]:
+        """The person's names from this one on."""
+        found = [name]
+        while len(found) <= HOPS and (link := self.links.get((kind, found[-1])) or self.links.get(("user", found[-1]))) and link.is_now not in found:
+            found.append(link.is_now)
+            kind = "user"
+        return found
 
     def contact(self, message: Message) -> str | None:
         """The contact a message is of; a browser that nobody signed in from is none, but what is told of it is kept under its own name."""
@@ -60,10 +69,8 @@ class Known:
         """The account a message is of: the one it names, else its person's."""
         if message.account is not None:
             return message.account
-        for name, kind in names_of(message):
-            if (link := self.links.get(("member", self.person(name, kind)))) is not None:
-                return link.is_now
-        return None
+        names = [each for name, kind in names_of(message) for each in reversed(self._names(name, kind))]
+        return next((self.links["member", name].is_now for name in names if ("member", name) in self.links), None)
 
 
 def names_of(message: Message) -> Iterator[tuple[str, Kind]]:

@@ -257,6 +257,17 @@ def test_a_person_who_changes_the_account_takes_only_later_events_along(story: S
     assert [(each.source_id, each.contact_id) for each in records_of(story.system, AZURE)] == [("m2", "sato-2")]
 
 
+def test_whoever_takes_a_new_name_stays_where_he_belongs(story: Story, web: Web) -> None:
+    web.post("/v1/group", {"messageId": "g1", "userId": "sato", "groupId": AZURE})
+    web.post("/v1/alias", {"messageId": "a1", "previousId": "sato", "userId": "sato-2"})
+    web.post("/v1/alias", {"messageId": "a2", "previousId": "sato-2", "userId": "sato-3"})
+    for number, name in enumerate(("sato", "sato-2", "sato-3")):
+        web.post("/v1/track", {"messageId": f"m{number}", "userId": name, "event": "product.login"})
+    assert [(each.source_id, each.contact_id) for each in records_of(story.system, AZURE)] == [("m0", "sato-3"), ("m1", "sato-3"), ("m2", "sato-3")]
+    web.post("/v1/alias", {"messageId": "a3", "previousId": "sato-3", "userId": "sato"})
+    assert web.post("/v1/track", {"messageId": "m9", "userId": "sato", "event": "product.login"}).status_code == 200, "a circle ends somewhere"
+
+
 def test_posthogs_events_say_the_same(story: Story, web: Web) -> None:
     groups = {"$groups": {"company": AZURE}}
     batch = [
