@@ -13,7 +13,7 @@ from engine.errors import BansoError
 from engine.pipeline.keys import Keyring
 from engine.pipeline.ops import Status, gauges, lateness, open_work, status
 from engine.pipeline.system import System
-from web import events
+from web import events, refusal
 from web.metrics import CONTENT_TYPE_LATEST, written
 from web.reactor import Reactor
 from web.requests import Gate
@@ -29,6 +29,7 @@ def make_app(system: System, reactor: Reactor, gate: Gate) -> FastAPI:
     """The application for a deployment. Without the pages that explain the API: they load scripts from other people's servers."""
     app = FastAPI(title="banso", docs_url=None, redoc_url=None)
     app.include_router(events.routes(system, Keyring(system), reactor, gate))
+    app.include_router(refusal.routes(system))
 
     @app.get("/live")
     async def live() -> dict[str, str]:
@@ -101,4 +102,5 @@ def _numbers(found: Status) -> Body:
         "loads": {load.source: {name: value for name, value in asdict(load).items() if name != "source"} for load in found.loads},
         "stale": len(found.stale),
         "quarantine": dict(found.quarantine),
+        "strangers": found.strangers,
     }

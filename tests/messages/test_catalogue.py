@@ -15,7 +15,8 @@ from engine.detail import detail, parts_of
 from engine.messages import LANGUAGES, Language, catalogue, say_detail, say_fault, say_reason
 from engine.touches.touch import State
 
-ENGINE = Path(__file__).parents[2] / "engine"
+ROOT = Path(__file__).parents[2]
+CODE_FOLDERS = ("engine", "web", "workers")
 CODE = re.compile(r"[EW][0-9]{3}\Z")
 FALLBACK = "E000"  # what is said of a code without words; nobody raises it
 FREE = ("near", "nothing")  # said by the catalogue itself
@@ -38,7 +39,7 @@ def entries() -> list[tuple[str, str, str]]:
 
 @cache
 def constants() -> list[tuple[Path, ast.AST]]:
-    files = sorted(ENGINE.rglob("*.py"))
+    files = sorted(file for folder in CODE_FOLDERS for file in (ROOT / folder).rglob("*.py"))
     return [(file, node) for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))]
 
 
@@ -74,7 +75,7 @@ def test_both_languages_have_the_same_keys() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_key_stands_twice(language: Language) -> None:
-    lines = (ENGINE / "messages" / f"{language}.yaml").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "engine/messages" / f"{language}.yaml").read_text(encoding="utf-8").splitlines()
     keys = [line.split(":")[0] for line in lines]
     assert [key for key in keys if keys.count(key) > 1] == []
 

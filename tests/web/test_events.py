@@ -1,6 +1,7 @@
 """What products tell over HTTP: every message is a record once, or is kept aside with a reason."""
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -363,3 +364,14 @@ def test_the_sources_of_what_came_in_count_as_heard(story: Story, web: Web) -> N
     web.post("/v1/track", track())
     with story.system.ledger.read() as connection:
         assert ledger_records.newest_in_tail(connection, story.clock.now()) == {"product": at("2026-04-07 09:30")}
+
+
+def test_the_page_for_developers_is_true(story: Story, web: Web) -> None:
+    page = (ROOT / "docs/events.md").read_text(encoding="utf-8")
+    example = json.loads(page.partition("-d '")[2].partition("'}}'")[0].partition("'\n```")[0])
+    assert web.post("/v1/track", example).json()["accepted"] == 1
+    (record,) = records_of(story.system, "c-2001")
+    assert (record.event, record.occurred_at) == ("product.interview_booked", at("2026-04-07 09:30"))
+    told = {int(status) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for status in row.split(",")}
+    described = web.ask("GET", "/openapi.json").json()["paths"]["/v1/{call}"]["post"]["responses"]
+    assert told == {int(status) for status in described} - {422}

@@ -129,7 +129,17 @@ def test_a_workspace_that_breaks_while_serving_stays_ready_and_is_counted(tmp_pa
 def test_the_status_of_an_empty_deployment(web: Caller) -> None:
     found = web.get("/status").json()
     assert found.pop("stale") > 0  # nothing was ever loaded
-    nothing = {"due": 0, "next_due": None, "oldest_due": None, "unknown_since": None, "unfinished": 0, "workers": 0, "lost": 0, "breakers": 0}
+    nothing = {
+        "due": 0,
+        "next_due": None,
+        "oldest_due": None,
+        "unknown_since": None,
+        "unfinished": 0,
+        "workers": 0,
+        "lost": 0,
+        "breakers": 0,
+        "strangers": 0,
+    }
     assert found == {**nothing, "states": {}, "pauses": {}, "loads": {}, "quarantine": {}, "restored": False, "disk_low": False}
 
 

@@ -89,6 +89,7 @@ def _of_sources(system: System, found: Status, now: int) -> list[Gauge]:
         Gauge("covers_age_seconds", "Since what it covers.", ("source",), {(load.source,): _seconds(now, load.covers_until) for load in found.loads}),
         Gauge("load_seconds", "How long the last load took.", ("source",), {(load.source,): load.seconds for load in found.loads}),
         Gauge("quarantine", "Rows that were refused.", ("source",), refused),
+        _alone("strangers", "Messages of people whose account nobody knows yet.", found.strangers),
         _alone("workspace_faults", "Faults of the workspace's files; while there are any, the last good rules stay in force.", len(system.faults)),
     ]
 

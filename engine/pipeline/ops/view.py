@@ -7,7 +7,7 @@ from engine.calendar import SECOND
 from engine.channels import DISPATCHED
 from engine.decision.standing import Pause
 from engine.facts.reads import names_read, sources_read
-from engine.ledger import holds, overview, relays, restores, waiting
+from engine.ledger import holds, intake, overview, relays, restores, waiting
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import Connection
@@ -42,6 +42,7 @@ class Status:
     loads: Sequence[LoadRow]
     stale: frozenset[str]
     quarantine: Mapping[str, int]
+    strangers: int  # messages of people whose account nobody knows yet
     room: Room
 
 
@@ -72,6 +73,7 @@ def _status(connection: Connection, now: int, stale: frozenset[str], seen: Seque
         loads=ledger_records.last_loads(connection),
         stale=stale,
         quarantine=ledger_records.count_quarantine(connection),
+        strangers=intake.count_strangers(connection),
         room=room,
     )
 
