@@ -15,6 +15,7 @@ BROKERS = ("redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp", "sqs", "fil
 SMTP = r"^smtps?://([^@/\s]*@)?[A-Za-z0-9.\-\[\]:]*[A-Za-z0-9\]]/?$"
 RELAY = rf"(?!main=)[a-z][a-z0-9-]{{0,29}}={SMTP.strip('^$')}"
 
+ORIGIN = r"https?://[a-z0-9.\-]+(:[0-9]+)?"
 DOMAIN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 
 
@@ -50,7 +51,14 @@ class Config(BaseModel):
     public_url: str | None = Field(
         default=None, pattern=r"^https://[^\s<>\"]+$", description="Where receivers reach the web: https, for one-click refusal."
     )
-    secret_file: Path | None = Field(default=None, description="File with at least 32 random bytes: tags refusals and bounces are known by.")
+    origins: str = Field(
+        default="",
+        pattern=rf"^({ORIGIN}([ ,]+{ORIGIN})*)?$",
+        description="Where pages with popups are served: https://app.example.jp, with commas between; no other page is answered.",
+    )
+    secret_file: Path | None = Field(
+        default=None, description="File with at least 32 random bytes: tags refusals and bounces are known by, and secrets for popups."
+    )
     bounce_domain: str | None = Field(
         default=None, pattern=DOMAIN, description="Bounces go to bounce+TOUCH=TAG@ this domain; default: to the sender."
     )
@@ -96,6 +104,10 @@ class Config(BaseModel):
     def other_relays(self) -> dict[str, str]:
         """Name → URL of the relays beside the main one, which is `smtp_url`."""
         return {name: url for name, _, url in (each.partition("=") for each in self.relays.replace(",", " ").split())}
+
+    @property
+    def popup_origins(self) -> frozenset[str]:
+        return frozenset(self.origins.replace(",", " ").split())
 
     @property
     def ledger(self) -> str:

@@ -4,19 +4,20 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any, TypeVar
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from engine.errors import BansoError
 from engine.pipeline.keys import Keyring
 from engine.pipeline.ops import Status, gauges, lateness, open_work, status
 from engine.pipeline.system import System
-from web import events, refusal
+from web import events, refusal, screen
 from web.metrics import CONTENT_TYPE_LATEST, written
 from web.reactor import Reactor
-from web.requests import Gate
+from web.requests import Gate, Refusal
 
 log = logging.getLogger("banso.web")
 UNAVAILABLE = 503
@@ -29,7 +30,9 @@ def make_app(system: System, reactor: Reactor, gate: Gate) -> FastAPI:
     """The application for a deployment. Without the pages that explain the API: they load scripts from other people's servers."""
     app = FastAPI(title="banso", docs_url=None, redoc_url=None)
     app.include_router(events.routes(system, Keyring(system), reactor, gate))
+    app.include_router(screen.routes(system, reactor, Gate(gate.at_most)))
     app.include_router(refusal.routes(system))
+    app.add_exception_handler(Refusal, partial(_refused, system))
 
     @app.get("/live")
     async def live() -> dict[str, str]:
@@ -56,6 +59,11 @@ def make_app(system: System, reactor: Reactor, gate: Gate) -> FastAPI:
         return _answer(lambda: JSONResponse(_numbers(status(system))))
 
     return app
+
+
+async def _refused(system: System, request: Request, problem: Exception) -> Response:
+    assert isinstance(problem, Refusal)
+    return screen.refusal_to(request, problem, system.config.popup_origins)
 
 
 def _answer(ask: Callable[[], Answer]) -> Answer | JSONResponse:

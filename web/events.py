@@ -113,14 +113,15 @@ def _take(system: System, keys: Keyring, secret: str, form: str, call: str, body
     except Unreadable as problem:
         raise Refusal(400, problem.reason, str(problem)) from problem
     except StoreError as problem:
-        raise _away(problem) from problem
+        raise away(problem) from problem
     if call != BATCH and taken.refused:
         (refused,) = taken.refused
         raise Refusal(409 if refused.reason is Reason.CONFLICTING_REPEAT else 400, refused.reason, refused.why)
     return taken
 
 
-def _away(problem: StoreError) -> Refusal:
+def away(problem: StoreError) -> Refusal:
+    """What is said while the ledger cannot keep or tell anything."""
     if is_full(problem):
         return Refusal(507, "disk_full", "the disk is full")
     return Refusal(503, "unavailable", "nothing can be kept just now", {"Retry-After": "5"})

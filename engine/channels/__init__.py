@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from engine.channels.letter import Channel, Delivery
 from engine.channels.mail.channel import MailChannel
-from engine.channels.note import HelpChannel, NoteChannel, PopupChannel
+from engine.channels.note import HelpChannel, NoteChannel
+from engine.channels.popup import PopupChannel
 
 CHANNELS: Mapping[str, type[Channel]] = {
     "mail": MailChannel,

@@ -1,4 +1,4 @@
-"""Channels whose touch is a short text: a popup, a place on the call list, a task in the CRM, a post to the team."""
+"""Channels whose touch is a short text: a place on the call list, a task in the CRM, a post to the team, articles on the help site."""
 
 import json
 from collections.abc import Mapping
@@ -60,12 +60,6 @@ class NoteChannel:
     def write(self, occasion: Occasion) -> Letter:
         body = json.dumps(dict(self.preview(occasion)), ensure_ascii=False).encode()
         return Letter(occasion.touch.id, "", "", body)
-
-
-class PopupChannel(NoteChannel):
-    """Shown while the customer is there; nobody sends it."""
-
-    delivery: ClassVar[Delivery] = "shown"
 
 
 class HelpChannel(NoteChannel):

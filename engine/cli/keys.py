@@ -10,7 +10,9 @@ from engine.cli.door import AsJson, Door, out, parse_instant, print_json, shown
 from engine.cli.watch import WITH_YEAR
 from engine.ledger.keys import Key
 from engine.messages import Language, say
-from engine.pipeline.keys import PREFIX, SCOPES, add_key, keys_of, revoke_key
+from engine.pipeline.keys import PREFIX, add_key, keys_of, revoke_key
+from engine.pipeline.visitors import SCOPE as POPUP
+from engine.pipeline.visitors import popup_secret
 from engine.workspace.model import Workspace
 
 SECRET_BYTES = 32
@@ -32,19 +34,23 @@ def new(
     context: typer.Context,
     name: Name,
     source: Annotated[
-        list[str], typer.Option(help="A source it may write for; more by saying it again. Names without a prefix belong to the first.")
-    ],
-    scope: Annotated[list[str] | None, typer.Option(help=f"What it is for: {' or '.join(SCOPES)}.")] = None,
+        list[str] | None, typer.Option(help="A source it may write for; more by saying it again. Names without a prefix belong to the first.")
+    ] = None,
+    scope: Annotated[
+        str, typer.Option(help="What it is for: `ingest`, to send events; `popup`, to sign tokens of whoever is on the screen.")
+    ] = "ingest",
     until: Annotated[str | None, typer.Option(help="When it ends; default: when it is revoked.")] = None,
     by: By = "ops",
     as_json: AsJson = False,
 ) -> None:
     """Make a key and show it, this once: only its hash is kept."""
+    if scope == "ingest" and not source:
+        raise typer.BadParameter("which source it may write for", param_hint="--source")
     door: Door = context.obj
     with door.system() as system:
         ends = parse_instant(until, system.workspace, "--until") if until else None
-        secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-        add_key(system, secret, Key(name, frozenset(scope or ["ingest"]), tuple(source), system.clock.now(), by, ends))
+        secret = popup_secret(system, name) if scope == POPUP else PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+        add_key(system, secret, Key(name, frozenset({scope}), tuple(source or ()), system.clock.now(), by, ends))
         if as_json:
             print_json({"name": name, "key": secret})
         else:

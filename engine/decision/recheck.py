@@ -32,17 +32,24 @@ class Ruling:
 
 def recheck(planned: Planned, standing: Standing, now: int) -> Ruling:
     """Judge a touch again. `standing` is the account's at `now`, without the touch itself, with every rule's verdict."""
-    rule = standing.workspace.rules.get(planned.rule_id)
     if now > planned.deadline:
         return Ruling("expire", planned.deadline, EXPIRED)
+    if (over := is_over(planned, standing)) is not None:
+        return over
+    fresh = candidate_of(standing.workspace, planned.rule_id, standing.account_id, standing.answer.columns, now)
+    return _in_time(replace(fresh, per_value=planned.per_value, deadline=min(planned.deadline, fresh.deadline)), standing, now)
+
+
+def is_over(planned: Planned, standing: Standing) -> Ruling | None:
+    """Whether what was decided has no ground any more, even if it was done already: a popup on the screen goes away then. None while it has."""
+    rule = standing.workspace.rules.get(planned.rule_id)
     if rule is None or standing.answer.rules.get(planned.rule_id) is not True:
         return Ruling("drop", planned.deadline, NO_LONGER_TRUE)
-    fresh = candidate_of(standing.workspace, planned.rule_id, standing.account_id, standing.answer.columns, now)
     # A period such as the month is the one it was decided in; a fact must still say what the touch was counted under.
     counted = per_value(standing.workspace, rule.again.per, standing.answer.columns, standing.workspace.zone.day(planned.decided_at))
     if counted != planned.per_value:
         return Ruling("drop", planned.deadline, NO_LONGER_TRUE, detail("was", rule.again.per, planned.per_value))
-    return _in_time(replace(fresh, per_value=planned.per_value, deadline=min(planned.deadline, fresh.deadline)), standing, now)
+    return None
 
 
 def _in_time(candidate: Candidate, standing: Standing, now: int) -> Ruling:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, RowMapping, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, or_, select, update
 
 from engine.ledger.doors import api_keys
 from engine.ledger.rows import COUNTED, insert
@@ -33,9 +33,18 @@ def add_key(connection: Connection, key: Key, digest: str) -> bool:
 
 def find_key(connection: Connection, digest: str, now: int) -> Key | None:
     """The key of that hash, if it is in force."""
-    in_force = and_(api_keys.c.revoked_at.is_(None), or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now))
-    row = connection.execute(select(api_keys).where(api_keys.c.hash == digest, in_force)).mappings().first()
+    row = connection.execute(select(api_keys).where(api_keys.c.hash == digest, _in_force(now))).mappings().first()
     return _key(row) if row is not None else None
+
+
+def key_named(connection: Connection, name: str, now: int) -> Key | None:
+    """The key of that name, if it is in force."""
+    row = connection.execute(select(api_keys).where(api_keys.c.name == name, _in_force(now))).mappings().first()
+    return _key(row) if row is not None else None
+
+
+def _in_force(now: int) -> ColumnElement[bool]:
+    return and_(api_keys.c.revoked_at.is_(None), or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now))
 
 
 def all_keys(connection: Connection) -> list[Key]:

@@ -55,7 +55,7 @@ def recheck(worker: Worker, wave: Sequence[Touch]) -> Rechecked:
     now = system.clock.now()
     stale, evaluator = worker.stale(workspace, now), system.evaluator(workspace)
     with system.ledger.read() as connection:
-        folds = _folds(connection, system, workspace, wave, now)
+        folds = folds_of(connection, system, workspace, wave, now)
         judged = [Judged(touch.account_id, folds[touch.id], evaluator.answer(folds[touch.id], now, stale)) for touch in wave]
         standings = read_standings(connection, workspace, judged, now)
         kept = ledger_touches.messages_of(connection, [touch.id for touch in wave if touch.attempt > 1])
@@ -69,7 +69,7 @@ def recheck(worker: Worker, wave: Sequence[Touch]) -> Rechecked:
     return Rechecked(verdicts, left_alone)
 
 
-def _folds(connection: Connection, system: System, workspace: Workspace, wave: Sequence[Touch], now: int) -> dict[str, Fold]:
+def folds_of(connection: Connection, system: System, workspace: Workspace, wave: Sequence[Touch], now: int) -> dict[str, Fold]:
     """The stored folds brought up to now; read anew from the lake where rules changed or a bulk load went past the tail."""
     needs, folds = workspace.plan.needs, {}
     past_the_tail = ledger_records.newest_bulk(connection)

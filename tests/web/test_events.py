@@ -152,10 +152,10 @@ def test_a_key_writes_only_for_its_sources(story: Story, web: Web) -> None:
 @pytest.mark.parametrize(
     ("key", "status"),
     [(None, 401), ("bk_nobodys", 401), ("bk_no_events", 403), ("bk_over", 401), ("bk_revoked", 401)],
-    ids=["none", "unknown", "for reading", "ended", "revoked"],
+    ids=["none", "unknown", "for popups", "ended", "revoked"],
 )
 def test_who_has_no_key_is_told_so_and_nothing_is_kept(story: Story, web: Web, key: str | None, status: int) -> None:
-    a_key(story.system, secret="bk_no_events", scopes=frozenset({"read"}))
+    a_key(story.system, secret="bk_no_events", scopes=frozenset({"popup"}))
     a_key(story.system, secret="bk_over", expires_at=at("2026-04-07 10:00"))
     a_key(story.system, secret="bk_revoked")
     revoke_key(story.system, "app-oked")

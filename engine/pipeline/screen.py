@@ -1,0 +1,127 @@
+"""The next action on the customer's screen: what may be shown to a visitor now, and what he did with it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from engine.channels.letter import Occasion, Unwritable
+from engine.channels.popup import PopupChannel, Screen
+from engine.decision.recheck import Planned, is_over
+from engine.decision.recheck import recheck as judge_again
+from engine.decision.recipient import contact_of
+from engine.ledger import dues as ledger_dues
+from engine.ledger import records as ledger_records
+from engine.ledger import screen as ledger_screen
+from engine.ledger import touches as ledger_touches
+from engine.ledger.dues import Due
+from engine.ledger.open import Connection
+from engine.pipeline.evaluate import Judged, stale_at
+from engine.pipeline.realtime import dues_of
+from engine.pipeline.recheck import folds_of
+from engine.pipeline.standings import read_standings
+from engine.pipeline.system import System
+from engine.pipeline.visitors import Visitor
+from engine.pipeline.wave import outcome_record
+from engine.records.record import Record
+from engine.records.values import normalise
+from engine.rulebook.actions import AskPopup
+from engine.touches.touch import State, Touch, last_day
+
+Word = Literal["shown", "clicked", "answered", "later", "closed"]
+WORDS: Sequence[Word] = ("shown", "clicked", "answered", "later", "closed")
+
+
+@dataclass(frozen=True)
+class NextAction:
+    """What to show: the popup of a touch."""
+
+    touch_id: str
+    screen: Screen
+
+
+@dataclass(frozen=True)
+class Response:
+    """What became of a word: `gone`: it may not be shown any more; `no_answer`: that is none of the answers; `answers`: rules to judge now."""
+
+    kind: Literal["kept", "gone", "no_answer"]
+    answers: Sequence[Sequence[Due]] = ()
+
+
+def next_action(system: System, visitor: Visitor) -> NextAction | None:
+    """What to show to the visitor now: of what was decided, the first in the written order that still has ground. Changes nothing."""
+    workspace, now = system.workspace, system.clock.now()
+    with system.ledger.read() as connection:
+        found = _of(visitor, ledger_screen.on_screen(connection, visitor.account, now, workspace.zone.day(now)))
+        found = [replace(each, rule=workspace.rule_now(each.rule) or each.rule) for each in found]
+        if not found:
+            return None
+        fold = folds_of(connection, system, workspace, found[:1], now)[found[0].id]
+        answer = system.evaluator(workspace).answer(fold, now, stale_at(system, workspace, now))
+        standing = read_standings(connection, workspace, [Judged(visitor.account, fold, answer)], now)[visitor.account]
+    channel, recipient = PopupChannel(workspace), contact_of(fold, visitor.contact)
+    for touch in sorted(found, key=lambda each: (workspace.ranks.get(each.rule, (len(workspace.ranks), 0)), -each.decided_at)):
+        others = [past for past in standing.touches if past.id != touch.id]
+        planned = Planned(touch.rule, touch.per_value, touch.decided_at, touch.deadline)
+        here = replace(standing, answer=answer, touches=others)
+        if is_over(planned, here) if touch.state is State.SENT else judge_again(planned, here, now).kind != "go":
+            continue
+        try:
+            return NextAction(touch.id, channel.screen(Occasion(touch, answer, fold, recipient, now)))
+        except Unwritable:
+            continue  # a popup that cannot be written is none; preview and lint tell why
+    return None
+
+
+def respond(system: System, visitor: Visitor, touch_id: str, word: Word, said: str = "") -> Response:
+    """Keep what the visitor did: a record of the account, once however often it is told, and what he answered as a value."""
+    workspace, now = system.workspace, system.clock.now()
+    with system.ledger.write() as connection:
+        touch = next(iter(_of(visitor, ledger_touches.get_touches(connection, [touch_id]))), None)
+        if touch is None or touch.channel not in ledger_screen.SHOWN or touch.state not in {State.PENDING, State.SENT}:
+            return Response("gone")
+        answer = _answer(system, touch, visitor, said, now) if word == "answered" else []
+        if answer is None:
+            return Response("no_answer")
+        records = list[Record]()
+        if ledger_screen.mark_shown(connection, touch.id, now, last_day(workspace.zone.day(now), touch.valid_days)):
+            records.append(replace(outcome_record(touch, State.SENT, now), contact_id=visitor.contact))
+        if word != "shown" and ledger_screen.mark_answered(connection, touch.id, word):
+            records += [*answer, _told(touch, visitor, word, now)]
+        return Response("kept", _keep(connection, system, records, now))
+
+
+def _of(visitor: Visitor, touches: Sequence[Touch]) -> list[Touch]:
+    """A popup for one person is nobody else's."""
+    return [each for each in touches if each.account_id == visitor.account and each.contact_id in {None, visitor.contact}]
+
+
+def _told(touch: Touch, visitor: Visitor, word: Word, now: int) -> Record:
+    said = json.dumps({"touch": touch.id, "rule": touch.rule}, ensure_ascii=False)
+    return Record("banso", f"{touch.id}:{word}", touch.account_id, now, 0, visitor.contact, f"popup.{word}", properties=said)
+
+
+def _answer(system: System, touch: Touch, visitor: Visitor, said: str, now: int) -> list[Record] | None:
+    """The answer as a value of the field that the rule names; None where it is no answer."""
+    workspace = system.workspace
+    rule = workspace.rules.get(workspace.rule_now(touch.rule) or touch.rule)
+    if rule is None or not isinstance(rule.do, AskPopup):
+        return None
+    day, field = workspace.zone.day(now), rule.do.save_to
+    if not PopupChannel(workspace).accepted(rule.do, said, day):
+        return None
+    value, number = normalise(workspace.field_kinds().get(field, "text"), said, day)
+    prefix = field.partition(".")[0]
+    source = next((name for name, each in workspace.settings.sources.items() if prefix in each.events), "banso")
+    return [Record(source, f"popup:{touch.id}", touch.account_id, now, 0, visitor.contact, field=field, value=value, number=number)]
+
+
+def _keep(connection: Connection, system: System, records: Sequence[Record], now: int) -> list[list[Due]]:
+    ledger_records.append_tail(connection, records, now)
+    answers, waiting = list[list[Due]](), list[Due]()
+    for record in records:
+        at_once, later = dues_of(system.workspace, record, now)
+        waiting += [*at_once, *later]
+        answers += [at_once] if at_once else []
+    ledger_dues.add_dues(connection, waiting)
+    return answers
