@@ -8,7 +8,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
 
 from engine.errors import BansoError
 from engine.pipeline.keys import Keyring
@@ -17,7 +19,7 @@ from engine.pipeline.system import System
 from web import events, refusal, screen
 from web.metrics import CONTENT_TYPE_LATEST, written
 from web.reactor import Reactor
-from web.requests import Gate, Refusal
+from web.requests import Gate, as_refusal
 
 log = logging.getLogger("banso.web")
 UNAVAILABLE = 503
@@ -32,7 +34,8 @@ def make_app(system: System, reactor: Reactor, gate: Gate) -> FastAPI:
     app.include_router(events.routes(system, Keyring(system), reactor, gate))
     app.include_router(screen.routes(system, reactor, Gate(gate.at_most)))
     app.include_router(refusal.routes(system))
-    app.add_exception_handler(Refusal, partial(_refused, system))
+    app.add_exception_handler(HTTPException, partial(_refused, system))
+    app.add_exception_handler(RequestValidationError, partial(_refused, system))
 
     @app.get("/live")
     async def live() -> dict[str, str]:
@@ -49,7 +52,7 @@ def make_app(system: System, reactor: Reactor, gate: Gate) -> FastAPI:
         """Whether the deployment does its work: it is ready, nothing is held after a restore, and no touch is due for longer than BANSO_LATE_SECONDS."""
         return _answer(lambda: _health(system))
 
-    @app.get("/metrics")
+    @app.get("/metrics", response_class=Response, responses={200: {"content": {CONTENT_TYPE_LATEST: {}}}})
     def metrics() -> Response:
         return _answer(lambda: Response(written(gauges(system)), media_type=CONTENT_TYPE_LATEST))
 
@@ -62,8 +65,8 @@ def make_app(system: System, reactor: Reactor, gate: Gate) -> FastAPI:
 
 
 async def _refused(system: System, request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, Refusal)
-    return screen.refusal_to(request, problem, system.config.popup_origins)
+    """Every no has the same form, also where the framework says it."""
+    return screen.refusal_to(request, as_refusal(problem), system.config.popup_origins)
 
 
 def _answer(ask: Callable[[], Answer]) -> Answer | JSONResponse:

@@ -1,9 +1,9 @@
 """What products tell: the Segment HTTP calls and PostHog's, as their clients send them."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
@@ -15,13 +15,12 @@ from engine.pipeline.system import System
 from engine.records.intake import Reason
 from engine.wire import FORMATS
 from engine.wire.message import Unreadable
+from engine.wire.segment import NAMES
 from web.reactor import Reactor
 from web.requests import Gate, Refusal, body_of, secret_of
 
 BATCH = "batch"
 LONGEST_BATCH = 5_000  # messages
-
-SegmentCall = Literal["batch", "track", "identify", "group", "page", "screen", "alias"]
 
 
 class Aside(BaseModel):
@@ -64,7 +63,17 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     503: {"model": Denial, "description": "Nothing can be kept just now; come again after Retry-After"},
     507: {"model": Denial, "description": "The disk is nearly full"},
 }
-OBJECT = {"requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}}
+TEXT, OBJECT = {"type": "string", "minLength": 1}, {"type": "object"}
+BODIES: Mapping[str, Mapping[str, Any]] = {
+    "batch": {"batch": {"type": "array", "items": OBJECT}},
+    "track": {"event": TEXT},
+    "identify": {},
+    "group": {"groupId": TEXT},
+    "page": {},
+    "screen": {},
+    "alias": {"userId": TEXT, "previousId": TEXT},
+    "capture": {"event": TEXT},
+}
 
 
 def routes(system: System, keys: Keyring, reactor: Reactor, gate: Gate) -> APIRouter:
@@ -78,22 +87,23 @@ def routes(system: System, keys: Keyring, reactor: Reactor, gate: Gate) -> APIRo
         refused = [Aside(index=each.index, reason=each.reason, message=each.why) for each in taken.refused]
         return Told(accepted=taken.accepted, repeated=taken.repeated, waiting=taken.waiting, refused=refused)
 
-    @router.post("/v1/{call}", openapi_extra=OBJECT, operation_id="segment")
-    async def segment(request: Request, call: Annotated[SegmentCall, Path(description="A call of the Segment HTTP specification")]) -> Told:
-        """One message of a client that speaks Segment, or a batch of them."""
-        return await take(request, "segment", call)
+    def add(path: str, form: str, call: str, says: str) -> None:
+        async def told(request: Request) -> Told:
+            return await take(request, form, call)
 
-    @router.post("/batch/", openapi_extra=OBJECT, operation_id="posthog_batch")
-    async def posthog_batch(request: Request) -> Told:
-        """A batch of events of a PostHog client."""
-        return await take(request, "posthog", BATCH)
+        router.add_api_route(path, told, methods=["POST"], operation_id=f"{form}_{call}", summary=says, openapi_extra=_body(call))
 
-    @router.post("/capture/", openapi_extra=OBJECT, operation_id="posthog_event")
-    async def posthog_event(request: Request) -> Told:
-        """One event of a PostHog client."""
-        return await take(request, "posthog", "capture")
-
+    for call in NAMES:
+        add(f"/v1/{call}", "segment", call, "A batch of messages of a client that speaks Segment" if call == BATCH else f"Segment's {call}")
+    add("/batch/", "posthog", BATCH, "A batch of events of a PostHog client")
+    add("/capture/", "posthog", "capture", "One event of a PostHog client")
     return router
+
+
+def _body(call: str) -> dict[str, Any]:
+    """What must be in a body at least, for those who read the OpenAPI document."""
+    schema = {"type": "object", "required": list(BODIES[call]), "properties": BODIES[call]}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 def _take(system: System, keys: Keyring, secret: str, form: str, call: str, body: Mapping[str, Any]) -> Taken:

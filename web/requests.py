@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import HTTPException, Request
+from starlette.exceptions import HTTPException as AnyHTTPException
 
 from engine.wire.body import LARGEST, BadBody, parsed, unpacked
 
 AT_WORK_MAX = 64  # requests of one process; the next are asked to come again
 AGAIN_SECONDS = "1"
 STATUS = {"too_large": 413, "not_gzip": 400}
+REASONS = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}  # of the framework's own refusals
 IN_THE_BODY = ("writeKey", "write_key", "api_key", "token")  # where Segment's and PostHog's clients put the key
 
 
@@ -21,6 +23,16 @@ class Refusal(HTTPException):
 
     def __init__(self, status: int, reason: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status, {"success": False, "reason": reason, "message": message}, dict(headers or {}))
+
+
+def as_refusal(problem: Exception) -> Refusal:
+    """What the framework refuses, in our form: an unknown path, another method, a body that is none."""
+    if isinstance(problem, Refusal):
+        return problem
+    if isinstance(problem, AnyHTTPException):
+        status, said = problem.status_code, str(problem.detail)
+        return Refusal(status, REASONS.get(status, "refused"), said, problem.headers)
+    return Refusal(422, "not_as_described", "the request is not as /openapi.json describes it")
 
 
 @dataclass

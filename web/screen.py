@@ -65,6 +65,7 @@ class Kept(BaseModel):
 ANSWERS: dict[int | str, dict[str, Any]] = {
     400: {"model": Denial, "description": "That is none of the answers"},
     401: {"model": Denial, "description": "No token"},
+    422: {"model": Denial, "description": "The request is not as described here"},
     403: {"model": Denial, "description": "The token tells nobody, or the page is not one of BANSO_ORIGINS"},
     410: {"model": Denial, "description": "It may not be shown any more"},
     429: {"model": Denial, "description": "Too many requests at once; come again after Retry-After"},

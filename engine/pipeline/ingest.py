@@ -79,6 +79,7 @@ class Intake:
     refused: list[Refused] = field(default_factory=list)
     asides: list[dict[str, str | int | None]] = field(default_factory=list)
     answers: list[Sequence[Due]] = field(default_factory=list)
+    declared: dict[tuple[str, ...], Declared] = field(default_factory=dict)
 
     def take(self, connection: Connection, messages: Sequence[Message | BadMessage]) -> Taken:
         fresh, repeated = self._fresh(connection, list(self._readable(messages)))
@@ -147,10 +148,16 @@ class Intake:
         if message.kind == "alias":
             return []
         try:
-            return records_of(message, declared_for(self.workspace, sources), account, contact, received_at)
+            return records_of(message, self._declared(tuple(sources)), account, contact, received_at)
         except Unreadable as problem:
             self._refuse(index, problem.reason, str(problem), text_of(asdict(message)))
             return []
+
+    def _declared(self, sources: tuple[str, ...]) -> Declared:
+        """Worked out once for a request, and once for each other key that strangers had come with."""
+        if sources not in self.declared:
+            self.declared[sources] = declared_for(self.workspace, sources)
+        return self.declared[sources]
 
     def _awoken(self, connection: Connection, known: Known, records: list[Record]) -> set[str]:
         """Adds the records of what strangers said of whom it is known by now where they belong; returns the ids of their messages."""
