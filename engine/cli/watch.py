@@ -77,7 +77,12 @@ def _print_status(found: Status, system: System, language: Language) -> None:
         fresh = say(language, "status.stale") if load.source in found.stale else say(language, "status.ok")
         times = (shown(load.loaded_at, workspace), shown(load.covers_until, workspace))
         sources.add_row(load.source, *times, fresh, str(found.quarantine.get(load.source, 0)))
+    for source in sorted(found.quarantine.keys() - {load.source for load in found.loads}):  # what comes in over HTTP alone
+        fresh = say(language, "status.stale") if source in found.stale else say(language, "status.ok")
+        sources.add_row(source, "–", "–", fresh, str(found.quarantine[source]))
     out.print(sources)
+    if found.strangers:
+        out.print(say(language, "status.strangers", number=found.strangers), style="yellow", soft_wrap=True)
     for each in found.breakers:
         out.print(_breaker_in_words(each, workspace, language, now), style="yellow", markup=False, soft_wrap=True)
     for pause in found.pauses:

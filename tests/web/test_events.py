@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from engine.cli.app import main
 from engine.ledger import intake
 from engine.ledger import records as ledger_records
 from engine.pipeline.compact import compact
@@ -375,3 +376,13 @@ def test_the_page_for_developers_is_true(story: Story, web: Web) -> None:
     told = {int(status) for row in re.findall(r"^\| ([\d, ]+) \|", page, re.MULTILINE) for status in row.split(",")}
     described = web.ask("GET", "/openapi.json").json()["paths"]["/v1/track"]["post"]["responses"]
     assert told == {int(status) for status in described}
+
+
+def test_ops_see_what_waits_for_an_account_and_what_was_refused(story: Story, web: Web, capsys: pytest.CaptureFixture[str]) -> None:
+    web.post("/v1/track", {"messageId": "m1", "userId": "nobody-knows", "event": "product.login"})
+    web.post("/v1/track", track("注文"))
+    place = ["-w", str(ROOT), "--state", str(story.config.state_folder)]
+    assert main([*place, "--lang", "ja", "ops", "status"]) == 0
+    told = capsys.readouterr().out
+    assert "どのアカウントの方かまだわからないメッセージが 1 件" in told
+    assert re.search(r"product .* 1 ", told)
