@@ -57,6 +57,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     400: {"model": Denial, "description": "The body cannot be read, or its one message cannot be a record"},
     401: {"model": Denial, "description": "No key, or one that is not in force"},
     403: {"model": Denial, "description": "The key is not for sending events"},
+    408: {"model": Denial, "description": "The body came too slowly"},
     409: {"model": Denial, "description": "The same messageId came before and said something else"},
     413: {"model": Denial, "description": "The body is too large"},
     429: {"model": Denial, "description": "Too many requests at once; come again after Retry-After"},

@@ -1,5 +1,6 @@
 """How requests of products come in: bounded in bytes, counted while they are at work, known by their key."""
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from engine.wire.body import LARGEST, BadBody, parsed, unpacked
 
 AT_WORK_MAX = 64  # requests of one process; the next are asked to come again
 AGAIN_SECONDS = "1"
+BODY_SECONDS = 20  # who sends slower would hold a place that others need
 STATUS = {"too_large": 413, "not_gzip": 400}
 REASONS = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}  # of the framework's own refusals
 IN_THE_BODY = ("writeKey", "write_key", "api_key", "token")  # where Segment's and PostHog's clients put the key
@@ -53,15 +55,24 @@ class Gate:
 
 async def body_of(request: Request) -> dict[str, Any]:
     """The JSON object of a request. Raises Refusal before more than the limit was read."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            packed = await _read(request)
+    except TimeoutError as problem:
+        raise Refusal(408, "too_slow", f"the body did not come within {BODY_SECONDS} seconds") from problem
+    try:
+        return parsed(unpacked(bytes(packed), request.headers.get("content-encoding", "").strip().lower()))
+    except BadBody as problem:
+        raise Refusal(STATUS.get(problem.reason, 400), problem.reason, str(problem)) from problem
+
+
+async def _read(request: Request) -> bytearray:
     packed = bytearray()
     async for chunk in request.stream():
         packed += chunk
         if len(packed) > LARGEST:
             raise Refusal(413, "too_large", f"more than {LARGEST:,} bytes")
-    try:
-        return parsed(unpacked(bytes(packed), request.headers.get("content-encoding", "").strip().lower()))
-    except BadBody as problem:
-        raise Refusal(STATUS.get(problem.reason, 400), problem.reason, str(problem)) from problem
+    return packed
 
 
 def secret_of(request: Request, body: Mapping[str, Any]) -> str:

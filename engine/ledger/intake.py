@@ -15,6 +15,11 @@ _SEEN = select(seen.c.id, seen.c.digest).where(among(seen.c.id, "ids"))
 _IDENTITIES = select(identities).where(among(identities.c.name, "names"))
 _OTHER_NAMES = select(identities.c.name).where(among(identities.c.is_now, "names"), identities.c.kind != "member")
 _WAITING = select(strangers).where(among(strangers.c.name, "names")).order_by(strangers.c.received_at, strangers.c.id)
+_MEMBERS = select(identities.c.name).where(identities.c.kind == "member")
+_RENAMED = select(identities.c.name).where(identities.c.kind != "member", identities.c.is_now.in_(_MEMBERS))
+_KNOWN = (
+    select(strangers).where(or_(strangers.c.name.in_(_MEMBERS), strangers.c.name.in_(_RENAMED))).order_by(strangers.c.received_at, strangers.c.id)
+)
 _FORGET = delete(strangers).where(among(strangers.c.id, "ids"))
 _FORGET_SEEN = delete(seen).where(seen.c.at < bindparam("before"))
 
@@ -76,6 +81,11 @@ def keep_strangers(connection: Connection, new: Sequence[Stranger]) -> None:
 def strangers_named(connection: Connection, names: Collection[str]) -> list[Stranger]:
     """Their messages in the order they came."""
     return [Stranger(**row) for row in connection.execute(_WAITING, {"names": sorted(names)}).mappings()] if names else []
+
+
+def strangers_known(connection: Connection, limit: int) -> list[Stranger]:
+    """Messages of people whose account is known after all: it was told at the very moment at which they were kept."""
+    return [Stranger(**row) for row in connection.execute(_KNOWN.limit(limit)).mappings()]
 
 
 def forget_strangers(connection: Connection, ids: Collection[str]) -> None:

@@ -24,6 +24,8 @@ from engine.workspace.model import Workspace
 
 HISTORY = DAY  # what is told so long after it happened counts for facts, and nobody is answered for it
 NOT_OF_THIS_REQUEST = -1
+STRANGERS_AT_ONCE = 1_000
+NOBODYS = Key("", frozenset(), (), 0, "")  # strangers bring the sources of their own key along
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,20 @@ def ingest(system: System, key: Key, messages: Sequence[Message | BadMessage]) -
         return intake_of.take(connection, messages)
 
 
+def place_strangers(system: System) -> int:
+    """Place messages whose account was told at the very moment at which they were kept; returns how many. What they trigger is left to the sweep."""
+    with system.ledger.read() as connection:
+        if not intake.strangers_known(connection, 1):
+            return 0
+    with system.ledger.write() as connection:
+        found = intake.strangers_known(connection, STRANGERS_AT_ONCE)
+        work, records = Intake(system.workspace, NOBODYS, system.clock.now()), list[Record]()
+        done = work.place(connection, found, Known({}), records)
+        work.keep(connection, records)
+        work.set_aside(connection)
+        return len(done)
+
+
 @dataclass
 class Intake:
     """One request under way."""
@@ -77,7 +93,7 @@ class Intake:
     key: Key
     now: int
     refused: list[Refused] = field(default_factory=list)
-    asides: list[dict[str, str | int | None]] = field(default_factory=list)
+    asides: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)  # with the source they count for
     answers: list[Sequence[Due]] = field(default_factory=list)
     declared: dict[tuple[str, ...], Declared] = field(default_factory=dict)
 
@@ -96,8 +112,8 @@ class Intake:
         intake.keep_strangers(connection, strangers)
         awoken = self._awoken(connection, known, records)
         intake.keep_links(connection, known.added.values())
-        self._keep(connection, records)
-        ledger_records.add_quarantine(connection, self.key.sources[0], self.asides, self.now)
+        self.keep(connection, records)
+        self.set_aside(connection)
         refused = [each for each in self.refused if each.index != NOT_OF_THIS_REQUEST]
         waiting = len({each.id for each in strangers} - awoken)
         return Taken(len(messages) - repeated - len(refused) - waiting, repeated, waiting, refused, self.answers)
@@ -109,9 +125,15 @@ class Intake:
             else:
                 self._refuse(index, message.reason, message.why, message.text)
 
-    def _refuse(self, index: int, reason: Reason, why: str, text: str) -> None:
+    def _refuse(self, index: int, reason: Reason, why: str, text: str, source: str | None = None) -> None:
         self.refused.append(Refused(index, reason, why))
-        self.asides.append({"file": f"http:{self.key.name}", "line": None, "reason": str(reason), "body": text})
+        aside = {"file": f"http:{self.key.name}", "line": None, "reason": str(reason), "body": text}
+        self.asides.append((source or self.key.sources[0], aside))
+
+    def set_aside(self, connection: Connection) -> None:
+        """Into the quarantine, where a person may look at it."""
+        for source, aside in self.asides:
+            ledger_records.add_quarantine(connection, source, [aside], self.now)
 
     def _fresh(self, connection: Connection, messages: Sequence[tuple[int, Message]]) -> tuple[list[tuple[int, Message]], int]:
         """Messages that did not come before, and how many did. One that says something else under its id is refused."""
@@ -150,7 +172,7 @@ class Intake:
         try:
             return records_of(message, self._declared(tuple(sources)), account, contact, received_at)
         except Unreadable as problem:
-            self._refuse(index, problem.reason, str(problem), text_of(asdict(message)))
+            self._refuse(index, problem.reason, str(problem), text_of(asdict(message)), next(iter(sources), None))
             return []
 
     def _declared(self, sources: tuple[str, ...]) -> Declared:
@@ -163,6 +185,10 @@ class Intake:
         """Adds the records of what strangers said of whom it is known by now where they belong; returns the ids of their messages."""
         told = {name for link in known.added.values() for name in (link.name, link.is_now)}
         found = intake.strangers_named(connection, told | intake.other_names(connection, told)) if told else []
+        return self.place(connection, found, known, records)
+
+    def place(self, connection: Connection, found: Sequence[Stranger], known: Known, records: list[Record]) -> set[str]:
+        """Adds the records of those of these messages whose account is known; returns their ids."""
         said = [(stranger, Message(**json.loads(stranger.message))) for stranger in found]
         _look_up(connection, known, all_names(message for _, message in said))
         done = set[str]()
@@ -173,7 +199,7 @@ class Intake:
         intake.forget_strangers(connection, done)
         return done
 
-    def _keep(self, connection: Connection, records: Sequence[Record]) -> None:
+    def keep(self, connection: Connection, records: Sequence[Record]) -> None:
         ledger_records.append_tail(connection, records, self.now)
         later: list[Due] = []
         for record in records:

@@ -9,6 +9,7 @@ from engine.config import Config
 from engine.errors import BansoError
 from engine.ledger import records as ledger_records
 from engine.ledger import waiting
+from engine.pipeline.ingest import place_strangers
 from engine.pipeline.queues import queues_of
 from engine.pipeline.realtime import judge_dues
 from engine.pipeline.reconcile import reconcile_in_turn
@@ -58,6 +59,7 @@ def sweep(system: System, ring: Ring) -> Swept:
     held, low = is_held(system), room_of(system.config).is_low
     count_on(system)
     now = system.clock.now()
+    place_strangers(system)
     judged = judge_dues(system)
     _reconcile(system)
     queues = queues_of(system)

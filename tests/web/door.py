@@ -5,6 +5,7 @@ import base64
 import gzip
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Thread
@@ -80,6 +81,8 @@ def served(system: System, around: Callable[[ASGIApp], ASGIApp] = lambda app: ap
         thread = Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
+            while not server.started and thread.is_alive():
+                time.sleep(0.01)
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
             server.should_exit = True

@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,9 +16,11 @@ from engine.ledger import intake
 from engine.ledger import records as ledger_records
 from engine.pipeline.compact import compact
 from engine.pipeline.keys import revoke_key
+from engine.wire.identity import Link
 from tests.builders import AZURE, a_customer, a_workspace, at
 from tests.story import ROOT, Story, quiet
-from tests.web.door import KEY, Web, a_key, packed, records_of
+from tests.web.door import KEY, Web, a_key, packed, records_of, served
+from web import requests
 
 HERE = {"context": {"groupId": AZURE}}
 
@@ -233,6 +236,30 @@ def test_a_stranger_is_kept_until_it_is_known_where_he_belongs(story: Story, web
         assert intake.count_strangers(connection) == 0
     assert web.post("/v1/track", anonymous).json()["repeated"] == 1
     assert web.post("/v1/track", {"messageId": "m3", "event": "product.login"}).status_code == 400, "nobody can ever tell whose it is"
+
+
+def test_a_stranger_whose_account_was_told_at_the_same_moment_is_placed_by_the_sweep(story: Story, web: Web) -> None:
+    """Of two requests at once neither sees what the other keeps."""
+    stranger = {"messageId": "m1", "userId": "sato", "event": "product.login", "timestamp": "2026-04-07T00:30:00Z"}
+    web.post("/v1/track", stranger)
+    web.post("/v1/track", {**stranger, "messageId": "m2", "event": "注文"})
+    with story.system.ledger.write() as connection:
+        intake.keep_links(
+            connection, [Link("member", "sato-2", AZURE, story.clock.now(), "g1"), Link("user", "sato", "sato-2", story.clock.now(), "a1")]
+        )
+    story.sweep_and_send()
+    (record,) = records_of(story.system, AZURE)
+    assert (record.event, record.contact_id, record.occurred_at) == ("product.login", "sato-2", at("2026-04-07 09:30"))
+    with story.system.ledger.read() as connection:
+        assert intake.count_strangers(connection) == 0
+    assert refused(story) == {"bad_name": 1}, "what cannot be a record even so is kept aside"
+
+
+def test_a_body_that_comes_too_slowly_holds_no_place(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "BODY_SECONDS", 0.05)
+    with served(story.system) as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=20) as line:
+        line.sendall(b"POST /v1/track HTTP/1.1\r\nHost: banso\r\nContent-Length: 100\r\n\r\n{")
+        assert line.recv(1_000).startswith(b"HTTP/1.1 408 ")
 
 
 def test_who_is_told_to_belong_somewhere_later_in_the_same_batch_is_no_stranger(story: Story, web: Web) -> None:
