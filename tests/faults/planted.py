@@ -197,7 +197,7 @@ BUGS = [
     Bug(frees_what_is_being_sent, first=6),
     Bug(takes_back_what_was_handed_over, first=41, away=AWAY_OFTEN),
     Bug(asks_for_wishes_too_early),
-    Bug(asks_by_its_own_clock),
+    Bug(asks_by_its_own_clock, first=165),
     Bug(sends_through_a_pause, first=62),
     Bug(leaves_dead_claims, first=1),
     Bug(rings_once),
