@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from engine.cli.door import AsJson, Door, out, parse_instant, print_json, shown
+from engine.cli.ops import By
 from engine.cli.watch import WITH_YEAR
 from engine.ledger.keys import Key
 from engine.messages import Language, say
@@ -27,7 +28,6 @@ def register(app: typer.Typer) -> None:
 
 
 Name = Annotated[str, typer.Argument(help="What the key is called in lists and logs, such as app-2026-04.")]
-By = Annotated[str, typer.Option("--as", help="Who says so.", envvar="BANSO_USER")]
 
 
 def new(

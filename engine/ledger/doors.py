@@ -47,7 +47,7 @@ strangers = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("name", Text, nullable=False),
-    Column("client", Text, nullable=False),  # name of the key they came with
+    Column("sources", Text, nullable=False),  # those of the key they came with, with spaces between
     Column("message", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
     Index("ix_strangers_name", "name"),

@@ -21,16 +21,17 @@ _KNOWN = (
     select(strangers).where(or_(strangers.c.name.in_(_MEMBERS), strangers.c.name.in_(_RENAMED))).order_by(strangers.c.received_at, strangers.c.id)
 )
 _FORGET = delete(strangers).where(among(strangers.c.id, "ids"))
+_FORGET_IDS = delete(seen).where(among(seen.c.id, "ids"))
 _FORGET_SEEN = delete(seen).where(seen.c.at < bindparam("before"))
 
 
 @dataclass(frozen=True)
 class Stranger:
-    """A message of somebody whose account nobody knows yet. `client`: the key it came with; `message`: as JSON."""
+    """A message of somebody whose account nobody knows yet. `sources`: those of the key it came with, with spaces between; `message`: as JSON."""
 
     id: str
     name: str
-    client: str
+    sources: str
     message: str
     received_at: int
 
@@ -43,6 +44,12 @@ def seen_before(connection: Connection, digests: Mapping[str, str], now: int) ->
     rows = [{"id": name, "digest": digest, "at": now} for name, digest in sorted(digests.items())]
     known = list(digests.keys() - insert_new_ids(connection, seen, rows))
     return dict(connection.execute(_SEEN, {"ids": known}).all()) if known else {}
+
+
+def forget_ids(connection: Connection, ids: Collection[str]) -> None:
+    """Messages of which nothing was kept but in the quarantine: mended, they may come again under their ids."""
+    if ids:
+        connection.execute(_FORGET_IDS, {"ids": sorted(ids)})
 
 
 def forget_seen(connection: Connection, before: int) -> int:

@@ -1,4 +1,4 @@
-"""Keys by which products may write and read over HTTP. Only their hashes are kept."""
+"""Keys by which products send events and sign tokens. Only their hashes are kept."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,18 +33,18 @@ def add_key(connection: Connection, key: Key, digest: str) -> bool:
 
 def find_key(connection: Connection, digest: str, now: int) -> Key | None:
     """The key of that hash, if it is in force."""
-    row = connection.execute(select(api_keys).where(api_keys.c.hash == digest, _in_force(now))).mappings().first()
-    return _key(row) if row is not None else None
+    return _in_force(connection, api_keys.c.hash == digest, now)
 
 
 def key_named(connection: Connection, name: str, now: int) -> Key | None:
     """The key of that name, if it is in force."""
-    row = connection.execute(select(api_keys).where(api_keys.c.name == name, _in_force(now))).mappings().first()
+    return _in_force(connection, api_keys.c.name == name, now)
+
+
+def _in_force(connection: Connection, which: ColumnElement[bool], now: int) -> Key | None:
+    not_over = and_(api_keys.c.revoked_at.is_(None), or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now))
+    row = connection.execute(select(api_keys).where(which, not_over)).mappings().first()
     return _key(row) if row is not None else None
-
-
-def _in_force(now: int) -> ColumnElement[bool]:
-    return and_(api_keys.c.revoked_at.is_(None), or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now))
 
 
 def all_keys(connection: Connection) -> list[Key]:

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, and_, or_, select, update
 
 from engine.ledger.tables import touches
-from engine.ledger.touches import COLUMNS, LOOKED_AT
+from engine.ledger.touches import LOOKED_AT, as_touch
 from engine.touches.touch import State, Touch
 
 SHOWN = frozenset({"popup"})
@@ -15,7 +15,7 @@ def on_screen(connection: Connection, account: str, now: int, today: int) -> lis
     there = and_(touches.c.state == State.SENT, touches.c.window_last_day >= today)
     mine = and_(touches.c.account_id == account, touches.c.channel.in_(SHOWN), touches.c.reply.is_(None), LOOKED_AT)
     rows = connection.execute(select(touches).where(mine, or_(fresh, there)).order_by(touches.c.decided_at.desc(), touches.c.id)).mappings()
-    return [Touch(**{**{name: row[name] for name in COLUMNS}, "state": State(row["state"])}) for row in rows]
+    return [as_touch(row) for row in rows]
 
 
 def mark_shown(connection: Connection, touch_id: str, now: int, window_last_day: int) -> bool:

@@ -80,7 +80,7 @@ def add_touches(connection: Connection, new: Iterable[Touch]) -> None:
 
 
 def get_touches(connection: Connection, ids: Sequence[str]) -> list[Touch]:
-    return [_touch(row) for row in connection.execute(select(touches).where(touches.c.id.in_(ids)).order_by(touches.c.id)).mappings()]
+    return [as_touch(row) for row in connection.execute(select(touches).where(touches.c.id.in_(ids)).order_by(touches.c.id)).mappings()]
 
 
 def touches_of(connection: Connection, accounts: Sequence[str], *, until: int | None = None) -> list[Touch]:
@@ -88,7 +88,7 @@ def touches_of(connection: Connection, accounts: Sequence[str], *, until: int | 
     wanted = select(touches).where(touches.c.account_id.in_(accounts)).order_by(touches.c.decided_at, touches.c.id)
     if until is not None:
         wanted = wanted.where(touches.c.decided_at <= until)
-    return [_touch(row) for row in connection.execute(wanted).mappings()]
+    return [as_touch(row) for row in connection.execute(wanted).mappings()]
 
 
 def counted_touches(connection: Connection, accounts: Sequence[str], *, before: int | None = None) -> dict[str, list[Touch]]:
@@ -100,11 +100,12 @@ def counted_touches(connection: Connection, accounts: Sequence[str], *, before: 
     """
     found: dict[str, list[Touch]] = {}
     for row in connection.execute(_COUNTED, {"accounts": list(accounts), "before": before}).mappings():
-        found.setdefault(row["account_id"], []).append(_touch(row))
+        found.setdefault(row["account_id"], []).append(as_touch(row))
     return found
 
 
-def _touch(row: RowMapping) -> Touch:
+def as_touch(row: RowMapping) -> Touch:
+    """A row of the table as the touch it is."""
     values = {name: row[name] for name in COLUMNS}
     return Touch(**{**values, "state": State(row["state"])})
 
@@ -112,7 +113,7 @@ def _touch(row: RowMapping) -> Touch:
 def claim(connection: Connection, ids: Sequence[str], owner: str, now: int, until: int, limit: int) -> list[Touch]:
     """Take up to `limit` due touches out of these for one worker, under a lease."""
     rows = connection.execute(_CLAIM, {"ids": list(ids), "now": now, "at_most": limit, "by": owner, "until": until}).mappings()
-    return sorted(map(_touch, rows), key=lambda touch: touch.id)
+    return sorted(map(as_touch, rows), key=lambda touch: touch.id)
 
 
 def begin_sending(connection: Connection, letters: Sequence[tuple[Touch, bytes]], owner: str, now: int, until: int) -> frozenset[str]:
@@ -244,7 +245,7 @@ def count_states(connection: Connection) -> dict[str, int]:
 def unknown_touches(connection: Connection) -> list[Touch]:
     """Touches of which nobody can tell whether they were taken, oldest first; at most so many as a sweep handles."""
     unclear = select(touches).where(touches.c.state == State.UNKNOWN).order_by(touches.c.begun_at, touches.c.id).limit(AT_ONCE)
-    return [_touch(row) for row in connection.execute(unclear).mappings()]
+    return [as_touch(row) for row in connection.execute(unclear).mappings()]
 
 
 def messages_of(connection: Connection, ids: Sequence[str]) -> dict[str, bytes]:

@@ -5,15 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 
-from engine.calendar import DAY
-from engine.ledger import dues as ledger_dues
 from engine.ledger import intake
 from engine.ledger import records as ledger_records
 from engine.ledger.dues import Due
 from engine.ledger.intake import Stranger
 from engine.ledger.keys import Key
 from engine.ledger.open import Connection
-from engine.pipeline.realtime import dues_of
+from engine.pipeline.realtime import take_in
 from engine.pipeline.system import System
 from engine.records.intake import Reason
 from engine.records.record import Record
@@ -22,7 +20,6 @@ from engine.wire.message import BadMessage, Message, Unreadable, text_of
 from engine.wire.records import Declared, records_of
 from engine.workspace.model import Workspace
 
-HISTORY = DAY  # what is told so long after it happened counts for facts, and nobody is answered for it
 NOT_OF_THIS_REQUEST = -1
 STRANGERS_AT_ONCE = 1_000
 NOBODYS = Key("", frozenset(), (), 0, "")  # strangers bring the sources of their own key along
@@ -80,7 +77,7 @@ def place_strangers(system: System) -> int:
         found = intake.strangers_known(connection, STRANGERS_AT_ONCE)
         work, records = Intake(system.workspace, NOBODYS, system.clock.now()), list[Record]()
         done = work.place(connection, found, Known({}), records)
-        work.keep(connection, records)
+        take_in(connection, system.workspace, records, system.clock.now())
         work.set_aside(connection)
         return len(done)
 
@@ -94,7 +91,7 @@ class Intake:
     now: int
     refused: list[Refused] = field(default_factory=list)
     asides: list[tuple[str, dict[str, str | None]]] = field(default_factory=list)  # with the source they count for
-    answers: list[Sequence[Due]] = field(default_factory=list)
+    unkept: set[str] = field(default_factory=set)  # ids of messages that are no records and wait for nothing
     declared: dict[tuple[str, ...], Declared] = field(default_factory=dict)
 
     def take(self, connection: Connection, messages: Sequence[Message | BadMessage]) -> Taken:
@@ -112,11 +109,12 @@ class Intake:
         intake.keep_strangers(connection, strangers)
         awoken = self._awoken(connection, known, records)
         intake.keep_links(connection, known.added.values())
-        self.keep(connection, records)
+        answers = take_in(connection, self.workspace, records, self.now)
         self.set_aside(connection)
+        intake.forget_ids(connection, self.unkept)
         refused = [each for each in self.refused if each.index != NOT_OF_THIS_REQUEST]
         waiting = len({each.id for each in strangers} - awoken)
-        return Taken(len(messages) - repeated - len(refused) - waiting, repeated, waiting, refused, self.answers)
+        return Taken(len(messages) - repeated - len(refused) - waiting, repeated, waiting, refused, answers)
 
     def _readable(self, messages: Sequence[Message | BadMessage]) -> Iterator[tuple[int, Message]]:
         for index, message in enumerate(messages):
@@ -160,6 +158,7 @@ class Intake:
     def _stranger(self, index: int, message: Message, known: Known) -> Iterator[Stranger]:
         name = next((known.person(name, kind) for name, kind in names_of(message)), None)
         if name is None:
+            self.unkept.add(self._id_of(message))
             self._refuse(
                 index, Reason.NO_ACCOUNT, "neither userId, anonymousId nor an account: nobody can ever tell whose it is", text_of(asdict(message))
             )
@@ -173,6 +172,7 @@ class Intake:
             return records_of(message, self._declared(tuple(sources)), account, contact, received_at)
         except Unreadable as problem:
             self._refuse(index, problem.reason, str(problem), text_of(asdict(message)), next(iter(sources), None))
+            self.unkept |= {self._id_of(message)} if index != NOT_OF_THIS_REQUEST else set()
             return []
 
     def _declared(self, sources: tuple[str, ...]) -> Declared:
@@ -195,19 +195,11 @@ class Intake:
         for stranger, message in said:
             if (account := known.account(message)) is not None:
                 done.add(stranger.id)
-                records += self._records(NOT_OF_THIS_REQUEST, message, account, known.contact(message), stranger.client.split(), stranger.received_at)
+                records += self._records(
+                    NOT_OF_THIS_REQUEST, message, account, known.contact(message), stranger.sources.split(), stranger.received_at
+                )
         intake.forget_strangers(connection, done)
         return done
-
-    def keep(self, connection: Connection, records: Sequence[Record]) -> None:
-        ledger_records.append_tail(connection, records, self.now)
-        later: list[Due] = []
-        for record in records:
-            if record.event is not None and record.occurred_at > self.now - HISTORY:
-                at_once, put_off = dues_of(self.workspace, record, self.now)
-                later += [*at_once, *put_off]
-                self.answers += [at_once] if at_once else []
-        ledger_dues.add_dues(connection, later)
 
 
 def _look_up(connection: Connection, known: Known, names: set[str]) -> None:

@@ -30,7 +30,7 @@ def add_key(system: System, secret: str, key: Key) -> None:
 
 
 def revoke_key(system: System, name: str) -> None:
-    """Raises BansoError E662 if no key of that name is in force."""
+    """Raises BansoError E655 if no key of that name is in force."""
     with system.ledger.write() as connection:
         if not ledger_keys.revoke(connection, name, system.clock.now()):
             raise refuse("E655", name, name=name, known=tuple(key.name for key in ledger_keys.all_keys(connection) if key.revoked_at is None))

@@ -32,10 +32,10 @@ def deployment_of(config: Config) -> Deployment:
 
 
 def _secret(path: Path) -> bytes:
-    content = _content(path, "BANSO_SECRET_FILE")
-    if len(content) < SECRET_BYTES_MIN:
+    secret = _content(path, "BANSO_SECRET_FILE").strip()
+    if len(secret) < SECRET_BYTES_MIN:
         raise refuse("E637", "BANSO_SECRET_FILE", limit=SECRET_BYTES_MIN)
-    return content.strip()  # the line end of a file that a tool wrote is no part of it
+    return secret
 
 
 def _signer(config: Config) -> Signer | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import groupby
 
-from engine.calendar import HOUR, MINUTE, SECOND
+from engine.calendar import DAY, HOUR, MINUTE, SECOND
 from engine.decision.arbitrate import Decision, decide
 from engine.decision.candidates import candidate_of
 from engine.decision.recipient import contact_of
@@ -34,6 +34,7 @@ from engine.workspace.model import Workspace
 log = logging.getLogger("banso.realtime")
 DUES_AT_ONCE = 500
 PUT_OFF = HOUR
+HISTORY = DAY
 LEFT_TO_THE_DOOR = 30 * SECOND  # to answer a record it took in, before the sweep does
 
 
@@ -60,6 +61,17 @@ def on_event(system: System, record: Record) -> Reaction:
         ledger_dues.add_dues(connection, [*at_once, *later])
     reaction = react(system, at_once) if at_once else Reaction(record.account_id, [], [])
     return replace(reaction, later=[due.rule for due in later])
+
+
+def take_in(connection: Connection, workspace: Workspace, records: Sequence[Record], now: int) -> list[list[Due]]:
+    """Keep new records with the rules that wait for them; returns, record by record, what is to be judged at once.
+
+    What is told a day after it happened is history: it counts for facts, and nobody is answered for it.
+    """
+    ledger_records.append_tail(connection, records, now)
+    waiting = [dues_of(workspace, record, now) for record in records if record.event is not None and record.occurred_at > now - HISTORY]
+    ledger_dues.add_dues(connection, [due for at_once, later in waiting for due in (*at_once, *later)])
+    return [at_once for at_once, _ in waiting if at_once]
 
 
 def dues_of(workspace: Workspace, record: Record, now: int) -> tuple[list[Due], list[Due]]:

@@ -10,14 +10,11 @@ from engine.channels.popup import PopupChannel, Screen
 from engine.decision.recheck import Planned, is_over
 from engine.decision.recheck import recheck as judge_again
 from engine.decision.recipient import contact_of
-from engine.ledger import dues as ledger_dues
-from engine.ledger import records as ledger_records
 from engine.ledger import screen as ledger_screen
 from engine.ledger import touches as ledger_touches
 from engine.ledger.dues import Due
-from engine.ledger.open import Connection
 from engine.pipeline.evaluate import Judged, stale_at
-from engine.pipeline.realtime import dues_of
+from engine.pipeline.realtime import take_in
 from engine.pipeline.recheck import folds_of
 from engine.pipeline.standings import read_standings
 from engine.pipeline.system import System
@@ -88,7 +85,7 @@ def respond(system: System, visitor: Visitor, touch_id: str, word: Word, said: s
             records.append(replace(outcome_record(touch, State.SENT, now), contact_id=visitor.contact))
         if word != "shown" and ledger_screen.mark_answered(connection, touch.id, word):
             records += [*answer, _told(touch, visitor, word, now)]
-        return Response("kept", _keep(connection, system, records, now))
+        return Response("kept", take_in(connection, workspace, records, now))
 
 
 def _of(visitor: Visitor, touches: Sequence[Touch]) -> list[Touch]:
@@ -114,14 +111,3 @@ def _answer(system: System, touch: Touch, visitor: Visitor, said: str, now: int)
     prefix = field.partition(".")[0]
     source = next((name for name, each in workspace.settings.sources.items() if prefix in each.events), "banso")
     return [Record(source, f"popup:{touch.id}", touch.account_id, now, 0, visitor.contact, field=field, value=value, number=number)]
-
-
-def _keep(connection: Connection, system: System, records: Sequence[Record], now: int) -> list[list[Due]]:
-    ledger_records.append_tail(connection, records, now)
-    answers, waiting = list[list[Due]](), list[Due]()
-    for record in records:
-        at_once, later = dues_of(system.workspace, record, now)
-        waiting += [*at_once, *later]
-        answers += [at_once] if at_once else []
-    ledger_dues.add_dues(connection, waiting)
-    return answers

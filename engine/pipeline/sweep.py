@@ -9,6 +9,7 @@ from engine.config import Config
 from engine.errors import BansoError
 from engine.ledger import records as ledger_records
 from engine.ledger import waiting
+from engine.ledger.open import StoreError
 from engine.pipeline.ingest import place_strangers
 from engine.pipeline.queues import queues_of
 from engine.pipeline.realtime import judge_dues
@@ -51,6 +52,16 @@ def _reconcile(system: System) -> None:
         log.warning("not reconciled: %s", problem)
 
 
+def _place_strangers(system: System) -> None:
+    """One message that cannot be placed must not stop the mail of all others."""
+    try:
+        place_strangers(system)
+    except StoreError:
+        raise
+    except Exception:  # whatever a stored message brings about
+        log.exception("messages of strangers not placed")
+
+
 def sweep(system: System, ring: Ring) -> Swept:
     """Free what dead workers held, expire what is too late, and ring for what is due; `ring` is best effort.
 
@@ -59,7 +70,7 @@ def sweep(system: System, ring: Ring) -> Swept:
     held, low = is_held(system), room_of(system.config).is_low
     count_on(system)
     now = system.clock.now()
-    place_strangers(system)
+    _place_strangers(system)
     judged = judge_dues(system)
     _reconcile(system)
     queues = queues_of(system)

@@ -23,9 +23,8 @@ BY_OUR_CLOCK: Options = {"require": ["exp", "iat", "sub", "iss"], "verify_exp": 
 
 @dataclass(frozen=True)
 class Visitor:
-    """The person `contact` of `account`, as the product `key` says."""
+    """The person `contact` of `account`, as the product says."""
 
-    key: str
     account: str
     contact: str
 
@@ -59,7 +58,7 @@ def visitor_of(system: System, token: str) -> Visitor:
         raise NoVisitor("the token is over, or not yet in force")
     if not _is_name(account) or not _is_name(contact):
         raise NoVisitor("account and sub are texts")
-    return Visitor(name, str(account), str(contact))
+    return Visitor(str(account), str(contact))
 
 
 def _in_force(system: System, name: str) -> bool:

@@ -58,8 +58,7 @@ def _read(said: Mapping[str, Any]) -> Message:
         if previous is None:
             raise Unreadable(Reason.STRUCTURE, "an alias has distinct_id and alias")
         return Message(kind="alias", previous=previous, **common)
-    plain = {name: value for name, value in properties.items() if not name.startswith("$")}
-    return Message(kind="event", event=VIEWS.get(event, clean(event.strip())), content=plain, **common)
+    return Message(kind="event", event=VIEWS.get(event, clean(event.strip())), content=properties, **common)
 
 
 def _account(groups: Mapping[str, Any]) -> str | None:

@@ -39,6 +39,8 @@ def records_of(message: Message, declared: Declared, account: str, contact: str 
     An event makes one. What is told of a contact or an account makes one for each trait that is a single value; what cannot be a field, and
     whatever nobody declared a source for, stays in an event `contact.identified` or `account.described`, so that nothing is lost.
     """
+    if not declared.home:
+        raise Unreadable(Reason.FOREIGN_PREFIX, "no source of this key stands in workspace.yaml any more")
     at = received_at if message.occurred_at is None else message.occurred_at
     if message.kind == "event":
         name = name_of(message.event or "", declared, declared.home)
@@ -80,12 +82,13 @@ def _event(message: Message, declared: Declared, name: str, content: Mapping[str
 
 def _traits(message: Message, declared: Declared, account: str, contact: str | None, at: int) -> Iterator[Record]:
     home = CONTACT if message.kind == "contact" else ACCOUNT
-    rest = dict[str, Any]()
+    rest, told = dict[str, Any](), set[str]()
     for trait, value in message.content.items():
         field = _field(trait, declared, home)
-        if field is None or isinstance(value, dict | list):
+        if field is None or field in told or isinstance(value, dict | list):
             rest[trait] = value
         else:
+            told.add(field)
             yield _value(message, declared, field, value, account, contact, at)
     if rest:
         name = f"{home}.{'identified' if home == CONTACT else 'described'}" if home in declared.owners else f"{declared.home}.{home}_traits"

@@ -25,7 +25,7 @@ from tests.web.door import served
 CUSTOMERS = scaled(12, 500)
 LOOKS = scaled(40, 2_000)  # of scanners, at each link
 POSTS = 5
-SECRET = secrets.token_bytes(32)
+SECRET = secrets.token_hex(32).encode()
 SCANNERS = (
     {"User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64) SafeLinks"},
     {"User-Agent": "Barracuda Sentinel (EE)", "X-Forwarded-For": "203.0.113.9"},

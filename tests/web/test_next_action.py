@@ -30,7 +30,7 @@ OPEN = "/v1/next-action"
 def story(tmp_path: Path) -> Iterator[Story]:
     """The example workspace; Tanaka of Aozora is signed in and has just logged in for the first time."""
     story = Story(tmp_path, workspace=ROOT)
-    (tmp_path / "secret").write_bytes(secrets.token_bytes(32))
+    (tmp_path / "secret").write_text(secrets.token_hex(32), encoding="utf-8")
     story.config = story.config.model_copy(update={"secret_file": tmp_path / "secret", "origins": f"{ORIGIN} https://other.example.jp"})
     story.restart()
     story.clock.set(at(NOW))

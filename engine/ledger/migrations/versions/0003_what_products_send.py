@@ -42,7 +42,7 @@ def upgrade() -> None:
     op.create_table('strangers',
     sa.Column('id', sa.String(length=32), nullable=False),
     sa.Column('name', sa.Text(), nullable=False),
-    sa.Column('client', sa.Text(), nullable=False),
+    sa.Column('sources', sa.Text(), nullable=False),
     sa.Column('message', sa.Text(), nullable=False),
     sa.Column('received_at', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_strangers'))
