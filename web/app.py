@@ -19,7 +19,7 @@ from engine.pipeline.system import System
 from web import events, refusal, screen
 from web.metrics import CONTENT_TYPE_LATEST, written
 from web.reactor import Reactor
-from web.requests import Gate, as_refusal
+from web.requests import Gate, as_refusal, refusal_to
 
 log = logging.getLogger("banso.web")
 UNAVAILABLE = 503
@@ -32,7 +32,7 @@ def make_app(system: System, reactor: Reactor, gate: Gate) -> FastAPI:
     """The application for a deployment. Without the pages that explain the API: they load scripts from other people's servers."""
     app = FastAPI(title="banso", docs_url=None, redoc_url=None)
     app.include_router(events.routes(system, Keyring(system), reactor, gate))
-    app.include_router(screen.routes(system, reactor, Gate(gate.at_most)))
+    app.include_router(screen.routes(system, reactor, Gate(gate.at_most)))  # a gate of its own: a burst of events takes no popup's place
     app.include_router(refusal.routes(system))
     app.add_exception_handler(HTTPException, partial(_refused, system))
     app.add_exception_handler(RequestValidationError, partial(_refused, system))
@@ -66,7 +66,7 @@ def make_app(system: System, reactor: Reactor, gate: Gate) -> FastAPI:
 
 async def _refused(system: System, request: Request, problem: Exception) -> Response:
     """Every no has the same form, also where the framework says it."""
-    return screen.refusal_to(request, as_refusal(problem), system.config.popup_origins)
+    return refusal_to(request, as_refusal(problem), system.config.popup_origins)
 
 
 def _answer(ask: Callable[[], Answer]) -> Answer | JSONResponse:

@@ -1,5 +1,6 @@
 """What products tell: the Segment HTTP calls and PostHog's, as their clients send them."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -7,6 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from engine.errors import BansoError
 from engine.ledger.open import StoreError, is_full
 from engine.pipeline.ingest import Taken, ingest
 from engine.pipeline.keys import Keyring
@@ -19,6 +21,7 @@ from engine.wire.segment import NAMES
 from web.reactor import Reactor
 from web.requests import Gate, Refusal, body_of, secret_of
 
+log = logging.getLogger("banso.web")
 BATCH = "batch"
 LONGEST_BATCH = 5_000  # messages
 
@@ -123,7 +126,7 @@ def _take(system: System, keys: Keyring, secret: str, form: str, call: str, body
         taken = ingest(system, key, messages)
     except Unreadable as problem:
         raise Refusal(400, problem.reason, str(problem)) from problem
-    except StoreError as problem:
+    except (StoreError, BansoError) as problem:
         raise away(problem) from problem
     if call != BATCH and taken.refused:
         (refused,) = taken.refused
@@ -131,8 +134,9 @@ def _take(system: System, keys: Keyring, secret: str, form: str, call: str, body
     return taken
 
 
-def away(problem: StoreError) -> Refusal:
-    """What is said while the ledger cannot keep or tell anything."""
+def away(problem: Exception) -> Refusal:
+    """What is said while the ledger cannot keep or tell anything, or the deployment is not set up for it; why stands in the log."""
+    log.warning("not answered: %s", problem)
     if is_full(problem):
         return Refusal(507, "disk_full", "the disk is full")
     return Refusal(503, "unavailable", "nothing can be kept just now", {"Retry-After": "5"})

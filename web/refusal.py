@@ -1,18 +1,22 @@
 """The page behind a mail's link of refusal: to look at it changes nothing, to post to it refuses (RFC 8058)."""
 
+import asyncio
 import logging
+from contextlib import suppress
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
+from engine.errors import BansoError
 from engine.ledger.open import StoreError
 from engine.messages import Language, say
 from engine.pipeline.postal import deployment_of
 from engine.pipeline.refusal import Wish, change_wish, wish_of
 from engine.pipeline.system import System
 from web.pages import HTML, page
+from web.requests import BODY_SECONDS
 
 log = logging.getLogger("banso.web")
 LONGEST_FORM = 10_000  # bytes; what a provider posts has 26, ours fewer
@@ -40,9 +44,14 @@ def routes(system: System) -> APIRouter:
 
 
 async def _form(request: Request) -> bytes:
+    """What was posted, as far as it matters: who posts more, or never ends, refuses all the same."""
     found = bytearray()
-    async for chunk in request.stream():
-        found += chunk[: LONGEST_FORM - len(found)]
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                found += chunk[: LONGEST_FORM - len(found)]
+                if len(found) == LONGEST_FORM:
+                    break
     return bytes(found)
 
 
@@ -60,7 +69,7 @@ def _answer(system: System, request: Request, token: str, *, refused: bool | Non
             wish = wish_of(system, secret, token)
         else:
             wish = change_wish(system, secret, token, refused=refused)
-    except StoreError as problem:
+    except (StoreError, BansoError) as problem:
         log.warning("a refusal could not be kept: %s", problem)
         return _page(system, language, "away", None, 503, AGAIN)
     if wish is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import HTTPException, Request
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from engine.wire.body import LARGEST, BadBody, parsed, unpacked
@@ -35,6 +36,14 @@ def as_refusal(problem: Exception) -> Refusal:
         status, said = problem.status_code, str(problem.detail)
         return Refusal(status, REASONS.get(status, "refused"), said, problem.headers)
     return Refusal(422, "not_as_described", "the request is not as /openapi.json describes it")
+
+
+def refusal_to(request: Request, problem: Refusal, origins: frozenset[str]) -> JSONResponse:
+    """A refusal that the page's script may read, if it is a page of the product."""
+    headers, origin = dict(problem.headers or {}), request.headers.get("origin")
+    if origin in origins:
+        headers |= {"Access-Control-Allow-Origin": str(origin), "Vary": "Origin"}
+    return JSONResponse({"detail": problem.detail}, problem.status_code, headers)
 
 
 @dataclass

@@ -3,10 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from engine.errors import BansoError
 from engine.ledger.open import StoreError
 from engine.pipeline.screen import NextAction, Word, next_action, respond
 from engine.pipeline.system import System
@@ -136,7 +136,7 @@ def _visitor(system: System, authorization: str) -> Visitor:
 def _told(system: System, authorization: str) -> NextAction | None:
     try:
         return next_action(system, _visitor(system, authorization))
-    except StoreError as problem:
+    except (StoreError, BansoError) as problem:
         raise away(problem) from problem
 
 
@@ -144,7 +144,7 @@ def _respond(system: System, reactor: Reactor, authorization: str, touch: str, w
     value = said.value if isinstance(said.value, str) else ",".join(said.value)
     try:
         response = respond(system, _visitor(system, authorization), touch, word, value)
-    except StoreError as problem:
+    except (StoreError, BansoError) as problem:
         raise away(problem) from problem
     if response.kind == "gone":
         raise Refusal(410, "gone", "it may not be shown any more")
@@ -159,11 +159,3 @@ def _action(found: NextAction) -> ActionTold:
     asked = screen.question
     question = QuestionTold(form=asked.form, choices=[Choice(value=each, label=words) for each, words in asked.choices.items()]) if asked else None
     return ActionTold(id=found.touch_id, title=screen.title, paragraphs=list(screen.paragraphs), link=link, question=question)
-
-
-def refusal_to(request: Request, problem: Refusal, origins: frozenset[str]) -> JSONResponse:
-    """A refusal that the page's script may read, if it is a page of the product."""
-    headers, origin = dict(problem.headers or {}), request.headers.get("origin")
-    if origin in origins:
-        headers |= {"Access-Control-Allow-Origin": str(origin), "Vary": "Origin"}
-    return JSONResponse({"detail": problem.detail}, problem.status_code, headers)

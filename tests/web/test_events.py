@@ -377,6 +377,26 @@ def test_more_at_once_than_can_be_done_are_asked_to_come_again(story: Story) -> 
     assert records_of(story.system, AZURE) == []
 
 
+def test_a_message_that_was_refused_may_come_again_when_it_is_mended(story: Story, web: Web) -> None:
+    assert web.post("/v1/track", track("注文")).status_code == 400
+    assert web.post("/v1/track", track("Order")).json()["accepted"] == 1
+    assert web.post("/v1/track", track("Order")).json()["repeated"] == 1
+
+
+def test_two_traits_of_one_name_are_both_kept(story: Story, web: Web) -> None:
+    web.post("/v1/group", {"messageId": "g1", "userId": "sato", "groupId": AZURE, "traits": {"hiresPlanned": 1, "hires_planned": 2}})
+    kept = [(each.field or each.event, each.value or each.properties) for each in records_of(story.system, AZURE)]
+    assert kept == [("account.hires_planned", "1"), ("account.described", '{"hires_planned":2}')]
+
+
+def test_a_key_none_of_whose_sources_is_declared_any_more_keeps_everything_aside(story: Story, web: Web) -> None:
+    with story.system.ledger.write() as connection:
+        connection.execute(text("UPDATE api_keys SET sources = 'gone'"))
+    identified = {"type": "identify", "messageId": "i1", "userId": "sato", "traits": {"email": "a@b.example"}, **HERE}
+    told = web.post("/v1/batch", {"batch": [track(), identified]}).json()
+    assert [each["reason"] for each in told["refused"]] == ["foreign_prefix", "foreign_prefix"]
+
+
 def test_a_product_may_keep_its_own_names(story: Story, tmp_path: Path) -> None:
     named = Story(tmp_path / "named")
     named.change_rules(

@@ -212,6 +212,12 @@ def test_unsigned_tokens_and_withdrawn_keys_are_refused(story: Story) -> None:
     assert ask("GET", OPEN, headers=good).status_code == 403
 
 
+def test_a_deployment_that_lost_its_secret_says_to_come_again(story: Story, tmp_path: Path) -> None:
+    headers = token(story)
+    (tmp_path / "secret").unlink()
+    assert Web(story.system).ask("GET", OPEN, headers=headers).status_code == 503
+
+
 def test_only_the_products_own_pages_are_answered(story: Story) -> None:
     happens(story, "product.login")
     ask = Web(story.system).ask
