@@ -105,6 +105,12 @@ class Story:
         path.write_text(text.replace(old, new), encoding="utf-8")
         self.restart()
 
+    def go_public(self, secret: bytes) -> None:
+        """The deployment has a public address and knows its links by a secret."""
+        (self.folder / "secret").write_bytes(secret)
+        self.config = self.config.model_copy(update={"public_url": "https://u.example.jp/", "secret_file": self.folder / "secret"})
+        self.restart()
+
     def restart(self) -> None:
         self.system.close()
         self.system = System(self.config, self.clock, look_seconds=0.0)

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from engine.messages import Language
+from engine.pipeline.system import System
 
 HTML = Path(__file__).parent / "html"
 HEADERS: Mapping[str, str] = {
@@ -15,6 +19,12 @@ HEADERS: Mapping[str, str] = {
     "X-Robots-Tag": "noindex",
 }
 _ENVIRONMENT = Environment(loader=FileSystemLoader(HTML), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+
+
+def language_for(system: System, request: Request) -> Language:
+    """The reader's, if it is one of ours and said first; else that of the workspace, in which his mail was."""
+    said = request.headers.get("accept-language", "")[:2].lower()
+    return "ja" if said == "ja" else "en" if said == "en" else system.workspace.settings.workspace.language
 
 
 def page(name: str, values: Mapping[str, object], status: int = 200, headers: Mapping[str, str] | None = None) -> HTMLResponse:

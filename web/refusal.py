@@ -1,9 +1,7 @@
-"""The page behind a mail's link of refusal: to look at it changes nothing, to post to it refuses (RFC 8058)."""
+"""The page behind a mail's link of refusal: to look at it changes nothing, to post to it refuses (RFC 8058); what is wanted may be chosen there."""
 
-import asyncio
 import logging
-from contextlib import suppress
-from urllib.parse import parse_qs
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, HTMLResponse
@@ -13,14 +11,14 @@ from engine.errors import BansoError
 from engine.ledger.open import StoreError
 from engine.messages import Language, say
 from engine.pipeline.postal import deployment_of
-from engine.pipeline.refusal import Wish, change_wish, wish_of
+from engine.pipeline.refusal import Change, Wish, change_wish, wish_of
 from engine.pipeline.system import System
-from web.pages import HTML, page
-from web.requests import BODY_SECONDS
+from web.pages import HTML, language_for, page
+from web.requests import form_of
 
 log = logging.getLogger("banso.web")
-LONGEST_FORM = 10_000  # bytes; what a provider posts has 26, ours fewer
 AGAIN = {"Retry-After": "5"}
+REFUSE, RESUME, CHOOSE = "refuse", "resume", "choose"  # the buttons of our own page
 
 
 def routes(system: System) -> APIRouter:
@@ -29,12 +27,12 @@ def routes(system: System) -> APIRouter:
     @router.api_route("/u/{token}", methods=["GET", "HEAD"])
     def look(request: Request, token: str) -> HTMLResponse:
         """Harmless, whoever asks: scanners of mailboxes follow every link."""
-        return _answer(system, request, token, refused=None)
+        return _answer(system, request, token, None)
 
     @router.post("/u/{token}")
     async def act(request: Request, token: str) -> HTMLResponse:
-        """Refuses, whatever is posted and from wherever, without cookie or login, and is never redirected; only our own button takes it back."""
-        return await run_in_threadpool(_answer, system, request, token, refused=not _takes_back(await _form(request)))
+        """Refuses, whatever is posted and from wherever, without cookie or login, and is never redirected; only our own buttons do less."""
+        return await run_in_threadpool(_answer, system, request, token, _change(await form_of(request)))
 
     @router.get("/page.css")
     def style() -> FileResponse:
@@ -43,48 +41,40 @@ def routes(system: System) -> APIRouter:
     return router
 
 
-async def _form(request: Request) -> bytes:
-    """What was posted, as far as it matters: who posts more, or never ends, refuses all the same."""
-    found = bytearray()
-    with suppress(TimeoutError):
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                found += chunk[: LONGEST_FORM - len(found)]
-                if len(found) == LONGEST_FORM:
-                    break
-    return bytes(found)
+def _change(form: Mapping[str, list[str]]) -> Change:
+    pressed = form.get("answer", [REFUSE])
+    if pressed == [CHOOSE]:
+        return Change(wanted=frozenset(form.get("want", ())))
+    return Change(refused=pressed != [RESUME])
 
 
-def _takes_back(form: bytes) -> bool:
-    return parse_qs(form.decode(errors="replace")).get("answer") == ["resume"]
-
-
-def _answer(system: System, request: Request, token: str, *, refused: bool | None) -> HTMLResponse:
-    language = _language(system, request)
+def _answer(system: System, request: Request, token: str, change: Change | None) -> HTMLResponse:
+    language = language_for(system, request)
     try:
         secret = deployment_of(system.config).secret
         if secret is None:
             wish = None
-        elif refused is None:
+        elif change is None:
             wish = wish_of(system, secret, token)
         else:
-            wish = change_wish(system, secret, token, refused=refused)
+            wish = change_wish(system, secret, token, change)
     except (StoreError, BansoError) as problem:
         log.warning("a refusal could not be kept: %s", problem)
         return _page(system, language, "away", None, 503, AGAIN)
     if wish is None:
         return _page(system, language, "unknown", None, 404)
-    return _page(system, language, _word(wish, asked=refused is None), wish)
+    return _page(system, language, _word(wish, change), wish)
 
 
-def _word(wish: Wish, *, asked: bool) -> str:
+def _word(wish: Wish, change: Change | None) -> str:
     if wish.refused:
         return "refused"
-    return "ask" if asked else "resumed"
+    return "ask" if change is None else "resumed" if change.wanted is None else "chosen"
 
 
 def _page(system: System, language: Language, word: str, wish: Wish | None, status: int = 200, headers: dict[str, str] | None = None) -> HTMLResponse:
-    answer = None if wish is None or word == "resumed" else "resume" if wish.refused else "refuse"
+    answer = None if wish is None or word == "resumed" else RESUME if wish.refused else REFUSE
+    kinds = system.workspace.settings.mail_kinds if wish is not None and not wish.refused else {}
     values = {
         "language": language,
         "root": "../",
@@ -93,11 +83,8 @@ def _page(system: System, language: Language, word: str, wish: Wish | None, stat
         "text": say(language, f"refusal.{word}"),
         "answer": answer,
         "button": say(language, f"refusal_button.{answer}") if answer else "",
+        "kinds": [(name, kind.label, wish is not None and wish.kinds[name]) for name, kind in kinds.items()],
+        "choose": say(language, "refusal.choose"),
+        "keep": say(language, "refusal_button.choose"),
     }
     return page("refusal.html", values, status, headers)
-
-
-def _language(system: System, request: Request) -> Language:
-    """The reader's, if it is one of ours and said first; else that of the workspace, in which the mail was."""
-    said = request.headers.get("accept-language", "")[:2].lower()
-    return "ja" if said == "ja" else "en" if said == "en" else system.workspace.settings.workspace.language

@@ -4,8 +4,10 @@ import asyncio
 import base64
 import binascii
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 from fastapi import HTTPException, Request
 from fastapi.responses import JSONResponse
@@ -15,6 +17,7 @@ from engine.wire.body import LARGEST, BadBody, parsed, unpacked
 
 AT_WORK_MAX = 64  # requests of one process; the next are asked to come again
 AGAIN_SECONDS = "1"
+LONGEST_FORM = 10_000  # bytes; what a provider posts has 26, ours fewer
 BODY_SECONDS = 20  # who sends slower would hold a place that others need
 STATUS = {"too_large": 413, "not_gzip": 400}
 REASONS = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}  # of the framework's own refusals
@@ -44,6 +47,18 @@ def refusal_to(request: Request, problem: Refusal, origins: frozenset[str]) -> J
     if origin in origins:
         headers |= {"Access-Control-Allow-Origin": str(origin), "Vary": "Origin"}
     return JSONResponse({"detail": problem.detail}, problem.status_code, headers)
+
+
+async def form_of(request: Request) -> dict[str, list[str]]:
+    """What was posted by a page's form, as far as it matters: who posts more, or never ends, is answered all the same."""
+    found = bytearray()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                found += chunk[: LONGEST_FORM - len(found)]
+                if len(found) == LONGEST_FORM:
+                    break
+    return parse_qs(found.decode(errors="replace"))
 
 
 @dataclass

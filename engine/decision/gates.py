@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from engine.calendar import date_of_day, day_of_text
 from engine.decision.draws import drawn
 from engine.decision.standing import Candidate, Pause, Standing
+from engine.decision.wishes import BOUNCED, OPTED_OUT, kind_of_mail, of_kind
 from engine.detail import detail
 from engine.rulebook.actions import SendMail
 from engine.rulebook.compile import APPOINTMENT
@@ -43,21 +44,26 @@ def excluded(candidate: Candidate, standing: Standing) -> str | None:
 
 
 def opted_out(candidate: Candidate, standing: Standing) -> str | None:
-    return _suppressed(candidate, standing, "opted_out")
+    """All mail is refused, or this kind of it."""
+    kind = kind_of_mail(candidate.rule.do)
+    refused = _suppressed(candidate, standing, of_kind(kind)) if kind is not None else False
+    if _suppressed(candidate, standing, OPTED_OUT):
+        return detail(OPTED_OUT)
+    return detail("mail_kind", str(kind)) if refused else None
 
 
 def bounced(candidate: Candidate, standing: Standing) -> str | None:
     """A main contact without any address cannot be reached either."""
     if candidate.rule.do.channel in ADDRESSED and (standing.recipient is None or standing.recipient.address is None):
         return detail("no_address")
-    return _suppressed(candidate, standing, "bounced")
+    return detail(BOUNCED) if _suppressed(candidate, standing, BOUNCED) else None
 
 
-def _suppressed(candidate: Candidate, standing: Standing, kind: str) -> str | None:
+def _suppressed(candidate: Candidate, standing: Standing, suppression: str) -> bool:
     address = standing.recipient.address if standing.recipient else None
     if candidate.rule.do.channel not in ADDRESSED or address is None:
-        return None
-    return detail(kind) if kind in standing.suppressed.get(address.lower(), frozenset()) else None
+        return False
+    return suppression in standing.suppressed.get(address.lower(), frozenset())
 
 
 def holdout(candidate: Candidate, standing: Standing) -> str | None:

@@ -245,7 +245,7 @@ suppressions = Table(
     "suppressions",
     metadata,
     Column("address", Text, primary_key=True),
-    Column("kind", String(10), primary_key=True),
+    Column("kind", String(80), primary_key=True),
     Column("reason", Text, nullable=False),
     Column("since", Instant, nullable=False),
     Column("lifted_at", Instant),

@@ -13,6 +13,7 @@ from engine.decision.recipient import contact_of
 from engine.ledger import screen as ledger_screen
 from engine.ledger import touches as ledger_touches
 from engine.ledger.dues import Due
+from engine.pipeline.answers import answer_record
 from engine.pipeline.evaluate import Judged, stale_at
 from engine.pipeline.realtime import take_in
 from engine.pipeline.recheck import folds_of
@@ -21,7 +22,6 @@ from engine.pipeline.system import System
 from engine.pipeline.visitors import Visitor
 from engine.pipeline.wave import outcome_record
 from engine.records.record import Record
-from engine.records.values import normalise
 from engine.rulebook.actions import AskPopup
 from engine.touches.touch import State, Touch, last_day
 
@@ -100,14 +100,8 @@ def _told(touch: Touch, visitor: Visitor, word: Word, now: int) -> Record:
 
 def _answer(system: System, touch: Touch, visitor: Visitor, said: str, now: int) -> list[Record] | None:
     """The answer as a value of the field that the rule names; None where it is no answer."""
-    workspace = system.workspace
-    rule = workspace.rules.get(workspace.rule_now(touch.rule) or touch.rule)
-    if rule is None or not isinstance(rule.do, AskPopup):
+    action = system.workspace.action_of(touch.rule)
+    if not isinstance(action, AskPopup):
         return None
-    day, field = workspace.zone.day(now), rule.do.save_to
-    if not PopupChannel(workspace).accepted(rule.do, said, day):
-        return None
-    value, number = normalise(workspace.field_kinds().get(field, "text"), said, day)
-    prefix = field.partition(".")[0]
-    source = next((name for name, each in workspace.settings.sources.items() if prefix in each.events), "banso")
-    return [Record(source, f"popup:{touch.id}", touch.account_id, now, 0, visitor.contact, field=field, value=value, number=number)]
+    record = answer_record(system.workspace, touch, action.save_to, said, now)
+    return None if record is None else [replace(record, contact_id=visitor.contact)]

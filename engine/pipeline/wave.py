@@ -17,6 +17,7 @@ from engine.channels.letter import Letter, Reply, Transport
 from engine.decision.draws import BUCKETS, bucket
 from engine.decision.gates import EXPIRED, pause_detail, pause_over
 from engine.decision.standing import Pause
+from engine.decision.wishes import kind_of_mail, reason_against
 from engine.detail import detail
 from engine.ledger import holds, restores
 from engine.ledger import records as ledger_records
@@ -146,9 +147,10 @@ def _begin_sending(worker: Worker, offered: Sequence[Offered]) -> tuple[list[Off
         pauses = holds.pauses_now(connection, now)
         restored = restores.must_hold(connection, newest)
         for each in offered:
-            names = worker.system.workspace.rule_names(each.touch.rule)
+            workspace, names = worker.system.workspace, worker.system.workspace.rule_names(each.touch.rule)
             held = pause_over(pauses, names, each.touch.channel, each.touch.account_id)
-            if change := _restored(now) if restored else _hindrance(each.letter, held, suppressed, now):
+            unwanted = reason_against(suppressed.get(each.letter.address.lower(), ()), kind_of_mail(workspace.action_of(each.touch.rule)))
+            if change := _restored(now) if restored else _hindrance(held, unwanted, now):
                 stopped[each.touch.id] = change
         going = [each for each in offered if each.touch.id not in stopped]
         stamped = [(replace(each.touch, window_last_day=last_day(today, each.touch.valid_days)), each.letter.body) for each in going]
@@ -182,12 +184,11 @@ def _restored(now: int) -> Mapping[str, Any]:
     return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": detail("restored"), "due_at": now + BACKOFF}
 
 
-def _hindrance(letter: Letter, held: Pause | None, suppressed: Mapping[str, frozenset[str]], now: int) -> Mapping[str, Any]:
+def _hindrance(held: Pause | None, unwanted: str | None, now: int) -> Mapping[str, Any]:
     """The change of state that a pause or a wish of the last moment makes; empty if there is none."""
     if held is not None:
         return {"state": State.PENDING, "reason": DeliveryReason.HELD, "detail": pause_detail(held), "due_at": now + BACKOFF}
-    kinds = suppressed.get(letter.address.lower())
-    return {"state": State.DROPPED, "reason": max(kinds), "detail": None} if kinds else {}
+    return {"state": State.DROPPED, "reason": unwanted, "detail": None} if unwanted is not None else {}
 
 
 def _change(worker: Worker, touch: Touch, reply: Reply) -> Mapping[str, Any]:

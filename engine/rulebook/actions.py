@@ -104,7 +104,11 @@ class Action(Strict):
 
 
 class SendMail(Action):
-    """`service`: not advertising, so never withheld; `reminder`: may go to accounts with an appointment ahead."""
+    """`service`: not advertising, so never withheld; `reminder`: may go to accounts with an appointment ahead.
+
+    `kind`: which kind of mail it is, for receivers who want some and not others. `save_to`: the field that is answered by a button in the
+    mail; `follow_up`: answer → the field that is asked for next, on the page behind the button.
+    """
 
     send: Name
     from_: Name = Field(alias="from")
@@ -115,6 +119,9 @@ class SendMail(Action):
     urgent: bool = False
     service: bool = False
     reminder: bool = False
+    kind: Name | None = None
+    save_to: EventName | None = None
+    follow_up: dict[str, EventName] = {}
 
     @cached_property
     def channel(self) -> str:
@@ -123,6 +130,11 @@ class SendMail(Action):
     @cached_property
     def lane(self) -> Lane:
         return "push"
+
+    @cached_property
+    def asks(self) -> tuple[str, ...]:
+        """The fields that the receiver may answer."""
+        return () if self.save_to is None else (self.save_to, *self.follow_up.values())
 
     def templates(self) -> list[str]:
         return [*_listed(self.template), *(variant.template for variant in self.variants)]

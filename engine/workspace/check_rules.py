@@ -6,6 +6,7 @@ from engine.facts.route import COMPLETE
 from engine.rulebook.actions import LEADS, AskPopup, AssignTo, LeadTo, Popup, Post, SendMail, SuggestHelp, Task
 from engine.rulebook.compile import PER_PERIOD
 from engine.rulebook.spec import RuleSpec
+from engine.workspace.check_answers import check_answers, check_kind
 from engine.workspace.faults import Faults, need_of
 from engine.workspace.parts import Parts
 
@@ -190,6 +191,8 @@ def _check_mail(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> Non
         faults.at("E134", (*here, "do"), {})
     if do.variants and (total := sum(variant.percent for variant in do.variants)) != 100:
         faults.at("E315", (*here, "do", "variants"), {"total": total})
+    check_kind(rule, here, parts, faults)
+    check_answers(rule, here, parts, faults)
     for index, variant in enumerate(do.variants):
         _known(variant.template, "E204", (*here, "do", "variants", index, "template"), _usable(rule, parts), faults, kind="template")
 

@@ -28,7 +28,7 @@ EXPLAINED = frozenset((  # keys that the catalogue has a sentence for
     "title", "why", "who", "benefit", "stage", "try", "accounts_of", "sample", "of", "until", "reflect", "learned", "owner", "was", "trigger",
     "event", "where", "when", "unless", "any", "segment", "do", "send", "show", "ask", "suggest", "task", "post", "template", "by", "variants",
     "percent", "lead_to", "setting", "article", "articles", "support", "seminar", "course", "seat_within_days", "not_after", "urgent",
-    "service", "reminder", "in_response", "save_to", "script", "due_business_days", "hold", "because", "assign_to", "text", "include",
+    "service", "reminder", "kind", "in_response", "save_to", "follow_up", "script", "due_business_days", "hold", "because", "assign_to", "text", "include",
     "handover", "valid_days", "send_within_days", "goal", "again", "after_days", "at_most", "per", "holdout", "human_ok", "defaults", "rules",
     "label", "attribute", "active_days", "days_since", "days_until", "open_items", "table", "count", "or_since", "within_days",
     "ending_days_ago", "then", "else", "type", "values", "labels", "facts", "segments", "goals", "reached_by", "order", "route", "steps",

@@ -19,12 +19,19 @@ NUMBERS = {"int_type", "int_parsing", "int_from_float"}
 EXAMPLES = ("next_step", "next-setting", "product.login", "09:00", "36h", "mail/readiness", "cs@example.jp", "https://example.jp")
 OWN = {"points_beyond_full": "E320", "bands_with_gaps": "E321"}  # raised by models of our own
 KINDS = {"string": '"…"', "list": "[…, …]", "dict": "{key: value}", "model": "{key: value}", "bool": "true / false"}
-NEEDED = {"goal": "goal: step_forward", "why": "why: {who: …, benefit: …}", "else": "else: …", "try": "try: {sample: 30}"}
+NEEDED = {
+    "goal": "goal: step_forward",
+    "why": "why: {who: …, benefit: …}",
+    "else": "else: …",
+    "try": "try: {sample: 30}",
+    "save_to": "save_to: hearing.readiness",
+}
 # where the names of a kind are declared
 DECLARED = {
     **{kind: f"{kind}s" for kind in ("channel", "sender", "support", "seminar", "course", "goal")},
     "person": "people",
     "notify": "notify",
+    "mail_kind": "mail_kinds",
 }
 # what a fault is held against: while that itself is at fault, the other only follows
 READS = {"E207": ("sources",), "E124": ("sources",), "E133": ("accounts_of",), "E314": ("sessions",)}

@@ -16,7 +16,7 @@ TARGETS = frozenset(
     {"href", "src", "srcset", "background", "action", "formaction", "poster", "cite", "data", "longdesc", "xlink:href", "dynsrc", "lowsrc"}
 )
 TARGET = re.compile(r"(?:https://[^\s/\\@]+(?:[/?#].*)?|mailto:.*|#.*)\Z", re.IGNORECASE | re.DOTALL)
-WHOLE_TARGETS = ("link.url", "imprint.refuse")  # checked to be https or mailto when they are filled in
+WHOLE_TARGETS = re.compile(r"link\.url|imprint\.refuse|answer\.\w+")  # https or mailto: checked when they are filled in, or made by us
 URL_IN_STYLE = re.compile(
     r"url\s*\(\s*['\"]?(?!\s*https://)|@import\s*(?!\s|url\s*\()|expression\s*\(|javascript:|behavior\s*:|-moz-binding", re.IGNORECASE
 )
@@ -65,7 +65,7 @@ class _Seen(HTMLParser):
         """A whole target of ours; else the scheme and the host are written out, before anything is filled in."""
         first = MARK.match(value)
         if first is not None:
-            return first.end() == len(value) and self.names[int(first[1])] in WHOLE_TARGETS
+            return first.end() == len(value) and WHOLE_TARGETS.fullmatch(self.names[int(first[1])]) is not None
         host = value.removeprefix("https://").partition("/")[0]
         return not value or (TARGET.match(value) is not None and (value.startswith("mailto:") or "\ue000" not in host))
 

@@ -13,7 +13,7 @@ from engine.facts.open_items import UNITS
 from engine.facts.reads import walk
 from engine.facts.route import Route
 from engine.facts.spec import FactSpec, Kind
-from engine.rulebook.actions import LANES
+from engine.rulebook.actions import LANES, Action
 from engine.rulebook.compile import Written
 from engine.rulebook.plan import Plan
 from engine.rulebook.spec import Lane, RuleSpec
@@ -145,6 +145,11 @@ class Workspace:
         if name in self.rules:
             return name
         return next((rule_id for rule_id, rule in self.rules.items() if name in rule.was), None)
+
+    def action_of(self, name: str) -> Action | None:
+        """What the rule of this name does, now or under a later name; None where there is none any more."""
+        rule = self.rule_now(name)
+        return None if rule is None else self.rules[rule].do
 
     def rule_names(self, name: str) -> tuple[str, ...]:
         """The names that touches, pauses and approvals of a rule may stand under; one that is no rule of today may still have some."""

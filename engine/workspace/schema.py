@@ -131,6 +131,12 @@ class Imprint(Strict):
     refuse: Url
 
 
+class MailKind(Strict):
+    """A kind of mail that its receivers may refuse by itself; mail rules name theirs."""
+
+    label: str
+
+
 class Support(Strict):
     label: str
     url: Url
@@ -167,6 +173,7 @@ class WorkspaceFile(Strict):
     courses: dict[Name, Place] = {}
     senders: dict[Name, Sender]
     imprint: Imprint
+    mail_kinds: dict[Name, MailKind] = {}
     product_url: Url
     help_url: Url
     supports: dict[Name, Support] = {}

@@ -13,6 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from engine.errors import Place
 from engine.rulebook.plan import Plan
 from engine.workspace.blanks import open_blanks
+from engine.workspace.check_answers import ANSWER
 from engine.workspace.faults import Faults, nearest
 from engine.workspace.markup import unsafe
 from engine.workspace.model import MailSource, NoteSource
@@ -178,7 +179,14 @@ def _sample(kinds: tuple[tuple[str, str], ...]) -> dict[str, object]:
     samples: dict[str, object] = {"number": 1, "bool": 1, "tags": ["…"]}
     words = {name: samples.get(kind, "…") for name, kind in kinds}
     objects = {name: dict.fromkeys(parts, "…") for name, parts in OBJECTS.items()}
-    return {**words, **objects, "done": ["…"], "addressee": "…"}
+    return {**words, **objects, "done": ["…"], "addressee": "…", ANSWER: _Any()}
+
+
+class _Any(dict[str, object]):
+    """Has a value under every name."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
 
 
 def _frame(path: Path, faults: Faults, root: Path) -> str:
@@ -227,12 +235,13 @@ def _look_through(text: str, facts: tuple[str, ...], lists: tuple[str, ...]) -> 
         return Seen(error)
     local = {node.name for loop in tree.find_all(nodes.For) for node in loop.target.find_all(nodes.Name)}
     local |= {loop.target.name for loop in tree.find_all(nodes.For) if isinstance(loop.target, nodes.Name)}
-    wrong = tuple((code, node.lineno, word, known) for code, node, word, known in (*_wrong(tree, facts, local), *_endless(tree, lists)))
+    unsure = [("E217", node, ANSWER, ()) for node in open_blanks(tree) if node.name == ANSWER][:1]
+    wrong = tuple((code, node.lineno, word, known) for code, node, word, known in (*_wrong(tree, facts, local), *_endless(tree, lists), *unsure))
     return Seen(None, wrong, tuple((node.lineno, node.name) for node in open_blanks(tree) if node.name in facts))
 
 
 def _wrong(tree: nodes.Template, facts: tuple[str, ...], local: set[str]) -> Iterator[tuple[str, nodes.Node, str, tuple[str, ...]]]:
-    names = (*facts, *OBJECTS, "addressee")
+    names = (*facts, *OBJECTS, ANSWER, "addressee")
     for node in _all(tree):
         if isinstance(node, nodes.Name) and node.name not in names and node.name not in local:
             yield "E205", node, node.name, names
@@ -240,8 +249,8 @@ def _wrong(tree: nodes.Template, facts: tuple[str, ...], local: set[str]) -> Ite
             owner = node.node.name if isinstance(node.node, nodes.Name) else ""
             yield "E205", node, node.attr, OBJECTS.get(owner, ())
         elif isinstance(node, nodes.Output):
-            whole = (part for part in node.nodes if isinstance(part, nodes.Name) and part.name in OBJECTS)
-            yield from (("E205", part, part.name, tuple(f"{part.name}.{each}" for each in OBJECTS[part.name])) for part in whole)
+            whole = (part for part in node.nodes if isinstance(part, nodes.Name) and part.name in {*OBJECTS, ANSWER})
+            yield from (("E205", part, part.name, tuple(f"{part.name}.{each}" for each in OBJECTS.get(part.name, ()))) for part in whole)
         elif isinstance(node, nodes.Filter) and node.name not in FILTERS:
             yield "E210", node, node.name, FILTERS
         elif isinstance(node, nodes.Test) and node.name not in TESTS:
@@ -274,7 +283,9 @@ def _all(node: nodes.Node) -> Iterator[nodes.Node]:
 
 
 def _known_part(node: nodes.Getattr, local: set[str]) -> bool:
-    return isinstance(node.node, nodes.Name) and node.node.name not in local and node.attr in OBJECTS.get(node.node.name, ())
+    if not isinstance(node.node, nodes.Name) or node.node.name in local:
+        return False
+    return node.node.name == ANSWER or node.attr in OBJECTS.get(node.node.name, ())  # which answers there are, the rule says
 
 
 def _place(file: str, text: str, number: int, word: str) -> Place:

@@ -42,9 +42,7 @@ FORMS = (
 @pytest.fixture
 def story(tmp_path: Path, inbox: Inbox) -> Iterator[Story]:
     story = Story(tmp_path, smtp_url=inbox.url)
-    (tmp_path / "secret").write_bytes(SECRET)
-    story.config = story.config.model_copy(update={"public_url": "https://u.example.jp/", "secret_file": tmp_path / "secret"})
-    story.restart()
+    story.go_public(SECRET)
     story.given(*(a_stalled_customer(f"c{number:03d}") for number in range(CUSTOMERS)))
     story.nightly("2026-04-07 02:00")
     story.dispatch("2026-04-07 11:31")

@@ -12,7 +12,7 @@ import httpx
 import jwt
 import pytest
 
-from engine.channels.popup import FORMS
+from engine.channels.question import FORMS
 from engine.ledger.keys import Key
 from engine.pipeline.keys import add_key, revoke_key
 from engine.pipeline.screen import WORDS
@@ -138,7 +138,7 @@ def test_answers_mean_what_the_workspace_declares(story: Story, template: str, a
     happens(story, "product.page_viewed", page="home")
     action = look(story)
     assert tell(story, action["id"], "answered", answer).status_code == 200, action
-    (record,) = [each for each in records_of(story.system, AZURE) if each.source_id == f"popup:{action['id']}"]
+    (record,) = [each for each in records_of(story.system, AZURE) if each.source_id.startswith(f"popup:{action['id']}:")]
     assert record.value == kept
 
 

@@ -8,9 +8,11 @@ from engine.channels.letter import Delivery, Letter, Occasion, Unwritable
 from engine.channels.mail.headers import Envelope, headers_of, is_advertising, refusal_of, return_path
 from engine.channels.mail.message import assemble, checked_address, clean
 from engine.channels.mail.rendering import SUBJECT_MAX, Wording, check_words, compiled
+from engine.channels.mail.tags import answer_url
+from engine.channels.question import question_about
 from engine.channels.words import Word, context_of, template_for
 from engine.detail import detail
-from engine.rulebook.actions import SendMail
+from engine.rulebook.actions import Action, SendMail
 from engine.workspace.model import MailSource, Workspace
 
 PROBLEM_MAX = 300  # characters of what went wrong that are kept with the touch
@@ -37,6 +39,7 @@ class MailChannel:
         wording = self._wording(template_for(rule, occasion.touch, occasion.answer.columns))
         words = context_of(self.workspace, rule, occasion, wording.wanted)
         self._tell_refusal(words, occasion)
+        self._tell_answers(words, rule.do, occasion)
         check_words(words, wording.wanted)
         try:
             subject, text, html = wording.render(words)
@@ -53,6 +56,14 @@ class MailChannel:
         own, imprint = refusal_of(self.deployment, occasion), words["imprint"]
         if own is not None and isinstance(imprint, Mapping) and is_advertising(self.workspace, occasion):
             words["imprint"] = {**imprint, "refuse": own}
+
+    def _tell_answers(self, words: dict[str, Word], action: Action, occasion: Occasion) -> None:
+        """Where each answer is given, if the mail asks and the deployment has a page for it."""
+        public_url, secret = self.deployment.public_url, self.deployment.secret
+        if public_url is None or secret is None or not isinstance(action, SendMail) or action.save_to is None:
+            return
+        choices = question_about(self.workspace, action.save_to).choices
+        words["answer"] = {value: answer_url(secret, public_url, occasion.touch.id, value) for value in choices}
 
     def write(self, occasion: Occasion, mark: str = "") -> Letter:
         """`mark` goes before the subject."""

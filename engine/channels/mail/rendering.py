@@ -20,7 +20,7 @@ from engine.workspace.model import MailSource
 NAME_MAX, TEXT_MAX, LIST_MAX = 200, 10_000, 100  # characters of a name, of any other value; entries of a list
 SUBJECT_MAX = 250
 NAMES = ("account", "contact")  # one line each, and about people: a mark in them is a mistake or an attack
-OURS = ("addressee", "sender", "imprint", "link", "session", "step", "done")  # written in the workspace, or made of the names
+OURS = ("addressee", "sender", "imprint", "link", "session", "step", "done", "answer")  # written in the workspace, or made of the names
 CONTROLS_IN_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 SCHEMES = ("https://", "mailto:")
 

@@ -5,9 +5,10 @@ A tag is bound to its purpose, so that a bounce address cannot be turned into a 
 
 import hmac
 import re
+from urllib.parse import quote
 
-BOUNCE, REFUSAL = "bounce", "refusal"
-TAG_BYTES = {BOUNCE: 8, REFUSAL: 16}  # a local part may have 64 characters; a refusal must be hard to forge (RFC 8058 3.1)
+BOUNCE, REFUSAL, ANSWER = "bounce", "refusal", "answer"
+TAG_BYTES = {BOUNCE: 8, REFUSAL: 16, ANSWER: 16}  # a local part may have 64 characters; a refusal must be hard to forge (RFC 8058 3.1)
 TOUCH = re.compile(r"[0-9a-f]{32}")
 
 
@@ -24,6 +25,11 @@ def bounce_address(secret: bytes, domain: str, touch_id: str) -> str:
 def refusal_url(secret: bytes, public_url: str, touch_id: str) -> str:
     """Where the receiver of this touch refuses further mail: `PUBLIC/u/TOUCH.TAG`."""
     return f"{public_url.rstrip('/')}/u/{touch_id}.{tag(secret, REFUSAL, touch_id)}"
+
+
+def answer_url(secret: bytes, public_url: str, touch_id: str, value: str) -> str:
+    """The page on which the receiver of this touch gives an answer, with that one chosen: `PUBLIC/a/TOUCH.TAG?say=VALUE`."""
+    return f"{public_url.rstrip('/')}/a/{touch_id}.{tag(secret, ANSWER, touch_id)}?say={quote(value, safe='')}"
 
 
 def touch_of(secret: bytes, purpose: str, token: str) -> str | None:
