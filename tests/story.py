@@ -19,6 +19,7 @@ from engine.ledger.records import LoadRow
 from engine.pipeline import ops
 from engine.pipeline.dispatch import dispatch
 from engine.pipeline.evaluate import judge_one
+from engine.pipeline.folds import Recent
 from engine.pipeline.nightly import Night, nightly
 from engine.pipeline.realtime import Reaction, on_event
 from engine.pipeline.sweep import sweep
@@ -71,6 +72,7 @@ class Story:
             self.config.state_folder.mkdir(parents=True)
             (self.config.state_folder / "ledger.db").write_bytes(empty_ledger())
         self.system = System(self.config, self.clock, look_seconds=0.0)
+        self.recent = Recent()
         self._worker_number = 0
 
     def close(self) -> None:
@@ -113,7 +115,7 @@ class Story:
 
     def restart(self) -> None:
         self.system.close()
-        self.system = System(self.config, self.clock, look_seconds=0.0)
+        self.system, self.recent = System(self.config, self.clock, look_seconds=0.0), Recent()
 
     # --- what is done -------------------------------------------------------------------------------------------------
 
@@ -132,7 +134,7 @@ class Story:
         """A record comes in at its own instant and is answered at once."""
         self.clock.set(max(record.occurred_at, self.clock.now()))
         workspace = self.system.workspace
-        return on_event(self.system, _read(workspace, workspace.field_kinds(), record))
+        return on_event(self.system, _read(workspace, workspace.field_kinds(), record), self.recent)
 
     def sweep_and_send(self) -> Counter[str]:
         worker, counts = self.worker(), Counter[str]()

@@ -7,6 +7,7 @@ from threading import Semaphore
 
 from engine.ledger.dues import Due
 from engine.ledger.open import StoreError
+from engine.pipeline.folds import Recent
 from engine.pipeline.queues import queues_for
 from engine.pipeline.realtime import react
 from engine.pipeline.system import System
@@ -22,6 +23,7 @@ class Reactor:
 
     def __init__(self, system: System, ring: Ring) -> None:
         self._system, self._ring = system, ring
+        self.recent = Recent()
         self._pool = ThreadPoolExecutor(1, "reactor")
         self._room = Semaphore(WAITING_MAX)
 
@@ -33,7 +35,7 @@ class Reactor:
 
     def _react(self, dues: Sequence[Due]) -> None:
         try:
-            touches = react(self._system, dues).touches
+            touches = react(self._system, dues, self.recent).touches
             for queue, ids in queues_for(self._system, touches, self._system.clock.now()).items():
                 self._ring(queue, ids)
         except (StoreError, OSError) as problem:

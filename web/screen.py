@@ -83,7 +83,7 @@ def routes(system: System, reactor: Reactor, gate: Gate) -> APIRouter:
         """What to show to the signed-in user now. Changes nothing, so it may be asked as often as you like."""
         _let_in(request, response, origins)
         with gate:
-            found = await run_in_threadpool(_told, system, authorization)
+            found = await run_in_threadpool(_told, system, reactor, authorization)
         return Shown(action=None if found is None else _action(found))
 
     @router.post(f"{PATH}/{{touch}}/{{word}}", operation_id="respond")
@@ -133,9 +133,9 @@ def _visitor(system: System, authorization: str) -> Visitor:
         raise Refusal(403, "no_visitor", str(problem)) from problem
 
 
-def _told(system: System, authorization: str) -> NextAction | None:
+def _told(system: System, reactor: Reactor, authorization: str) -> NextAction | None:
     try:
-        return next_action(system, _visitor(system, authorization))
+        return next_action(system, _visitor(system, authorization), reactor.recent)
     except (StoreError, BansoError) as problem:
         raise away(problem) from problem
 

@@ -51,6 +51,8 @@ def print_night(night: Night, workspace: Workspace, language: Language) -> None:
     key = "nightly.already" if night.already_done else "nightly.title"
     values = {"accounts": f"{night.accounts:,}", "matched": f"{night.matched:,}", "won": f"{night.won:,}"}
     out.print(say(language, key, slot=night.slot, at=shown(night.instant, workspace, "%Y-%m-%d %H:%M"), **values), style="italic", soft_wrap=True)
+    if night.differing:
+        out.print(say(language, "nightly.differing", accounts=", ".join(night.differing)), style="bold red", soft_wrap=True)
     table = Table()
     table.add_column(say(language, "plan.rule"))
     table.add_column(say(language, "plan.match"), justify="right")

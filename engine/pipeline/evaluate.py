@@ -79,10 +79,13 @@ def judge_accounts(
 
 
 def judge_one(
-    system: System, account: str, instant: int, *, exact: bool = False, rules: Workspace | None = None
+    system: System, account: str, instant: int, *, exact: bool = False, rules: Workspace | None = None, stale: frozenset[str] | None = None
 ) -> tuple[Judged, Workspace, frozenset[str]]:
-    """One account at an instant, from its bucket and its tail rows only; `exact` where a touch is to keep the fold; by `rules` if not today's."""
+    """One account at an instant, from its bucket and its tail rows only; `exact` where a touch is to keep the fold.
+
+    By `rules` if not today's; `stale` where somebody knows already which sources are.
+    """
     workspace = rules or system.workspace
-    stale = stale_at(system, workspace, instant)
+    stale = stale_at(system, workspace, instant) if stale is None else stale
     with system.records([bucket_of(account)], [account], exact=exact, declared=workspace) as records:
         return judge_accounts(system, workspace, records, [account], instant, stale)[account], workspace, stale

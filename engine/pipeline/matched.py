@@ -56,6 +56,18 @@ class Asked:
         row = self.records.duck.execute(f'SELECT {wanted} FROM "{self.table}"').fetchone() or ()
         return Counted(row[0], row[1], {rule: (row[2 + 2 * index], row[3 + 2 * index]) for index, rule in enumerate(self.rules)})
 
+    def sample(self, number: int) -> list[str]:
+        """Some accounts, drawn by the instant: the same for the same one, others for others."""
+        drawn = f"SELECT account_id FROM \"{self.table}\" ORDER BY hash(account_id || '{self.instant}'), account_id LIMIT {number}"
+        return [account for (account,) in self.records.duck.execute(drawn).fetchall()]
+
+    def said(self, accounts: Sequence[str]) -> dict[str, dict[str, object]]:
+        """Account → rule → verdict and fact → value, as the statement said it."""
+        names = [*(rule_column(rule) for rule in self.rules), *self.columns]
+        wanted = ", ".join(f'"{name}"' for name in ("account_id", *names))
+        rows = self.records.duck.execute(f'SELECT {wanted} FROM "{self.table}" WHERE account_id IN (SELECT unnest(?))', [list(accounts)]).fetchall()
+        return {account: dict(zip((*self.rules, *self.columns), values, strict=True)) for account, *values in rows}
+
     @staticmethod
     def _any(rules: Sequence[str]) -> str:
         return " OR ".join(f'"{rule_column(rule)}"' for rule in rules) or "false"

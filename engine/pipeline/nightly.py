@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from statistics import median
 
@@ -27,6 +27,7 @@ from engine.pipeline.load import Progress
 from engine.pipeline.matched import Asked, Matched, ask
 from engine.pipeline.restored import count_on, is_held
 from engine.pipeline.room import must_have_room
+from engine.pipeline.selfcheck import Differences, self_check
 from engine.pipeline.standings import read_stock, standings_of
 from engine.pipeline.system import System
 from engine.touches.plan import Occasion, plan_touch
@@ -53,6 +54,8 @@ class Night:
     already_done: bool
     touches: tuple[str, ...]
     braked: Sequence[str] = ()
+    checked: int = 0  # folds that were held against the statement
+    differing: Differences = field(default_factory=dict)  # where the two said otherwise: nowhere, or something is broken
 
 
 def nightly(system: System, instant: int, progress: Progress) -> Night:
@@ -77,6 +80,7 @@ def nightly(system: System, instant: int, progress: Progress) -> Night:
             made += _decide_batch(run, batch, granted)
             done += len(batch)
         progress("", counted.matched, counted.matched)
+        checked, differing = self_check(system, run.asked, stale)
     braked = brake(system, workspace, slot)
     counts = {rule: Counter({"match": match, "unknown": unknown}) for rule, (match, unknown) in counted.rules.items()}
     with system.ledger.write() as connection:
@@ -85,6 +89,7 @@ def nightly(system: System, instant: int, progress: Progress) -> Night:
         won = sum(found["won"] for found in counts.values())
         outcomes = {rule: dict(found) for rule, found in counts.items()}
         summary = {"accounts": counted.accounts, "matched": counted.matched, "won": won, "outcomes": outcomes, "braked": braked}
+        summary |= {"checked": checked, "differing": differing}
         ledger_decisions.finish_slot(connection, slot, system.clock.now(), summary)
     count_on(system)
     return _night(slot, summary, already_done=False, touches=tuple(made))
@@ -100,8 +105,8 @@ def _compact_first(system: System) -> None:
 
 
 def _night(slot: Slot, summary: Mapping[str, object], *, already_done: bool, touches: tuple[str, ...]) -> Night:
-    values = {name: summary.get(name, 0) for name in ("accounts", "matched", "won")}
-    told = {"outcomes": summary.get("outcomes", {}), "braked": summary.get("braked", ())}
+    values = {name: summary.get(name, 0) for name in ("accounts", "matched", "won", "checked")}
+    told = {"outcomes": summary.get("outcomes", {}), "braked": summary.get("braked", ()), "differing": summary.get("differing", {})}
     return Night(slot=slot.slot, instant=slot.instant, already_done=already_done, touches=touches, **values, **told)  # type: ignore[arg-type]  # our own JSON
 
 
@@ -173,6 +178,11 @@ class Run:
                 return standings_of(connection, workspace, batch, self.slot.instant)
 
         return grant(self.asked, stock, standings, done)
+
+
+def last_finished(connection: Connection) -> Slot | None:
+    """The last night that was finished."""
+    return next((slot for slot in ledger_decisions.last_slots(connection, JOB) if slot.finished_at is not None), None)
 
 
 def brake(system: System, workspace: Workspace, slot: Slot) -> list[str]:

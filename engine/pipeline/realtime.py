@@ -20,7 +20,8 @@ from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.dues import Due
 from engine.ledger.open import Connection, StoreError
-from engine.pipeline.evaluate import Judged, judge_one
+from engine.pipeline.evaluate import Judged
+from engine.pipeline.folds import Recent
 from engine.pipeline.nightly import MAKES_A_TOUCH, decision_row
 from engine.pipeline.standings import read_standings, read_stock
 from engine.pipeline.system import System
@@ -48,7 +49,7 @@ class Reaction:
     later: Sequence[str] = ()
 
 
-def on_event(system: System, record: Record) -> Reaction:
+def on_event(system: System, record: Record, recent: Recent | None = None) -> Reaction:
     """Take a record into the log and answer it. A record that came before changes nothing and is answered with nothing.
 
     That it is to be answered is kept together with the record: should this process end before it has, the sweep does.
@@ -59,7 +60,7 @@ def on_event(system: System, record: Record) -> Reaction:
         if not ledger_records.append_tail(connection, [record], now):
             return Reaction(record.account_id, [], [])
         ledger_dues.add_dues(connection, [*at_once, *later])
-    reaction = react(system, at_once) if at_once else Reaction(record.account_id, [], [])
+    reaction = react(system, at_once, recent) if at_once else Reaction(record.account_id, [], [])
     return replace(reaction, later=[due.rule for due in later])
 
 
@@ -90,15 +91,16 @@ def judge_dues(system: System) -> int:
     now = system.clock.now()
     with system.ledger.read() as connection:
         waiting = ledger_dues.waiting(connection, now, DUES_AT_ONCE)
+    recent = Recent()
     for _, group in groupby(waiting, key=_slot_of):
-        _judge_or_put_off(system, list(group), now)
+        _judge_or_put_off(system, list(group), now, recent)
     return len(waiting)
 
 
-def _judge_or_put_off(system: System, dues: Sequence[Due], now: int) -> None:
+def _judge_or_put_off(system: System, dues: Sequence[Due], now: int, recent: Recent) -> None:
     """One account that cannot be judged must not stop the sweep, and so the mail of all others."""
     try:
-        react(system, dues)
+        react(system, dues, recent)
     except StoreError:
         raise
     except Exception:  # whatever a record brings about; it is told, and looked at again
@@ -118,12 +120,12 @@ def _slot_of(due: Due) -> str:
     return "event/" + sha256(f"{due.record}\0{due.due_at}".encode()).hexdigest()[:32]
 
 
-def react(system: System, dues: Sequence[Due]) -> Reaction:
-    """Judge the rules of rows that belong together; the rows are done with the decisions."""
+def react(system: System, dues: Sequence[Due], recent: Recent | None = None) -> Reaction:
+    """Judge the rules of rows that belong together; the rows are done with the decisions. `recent`: what this process remembers of before."""
     account, contact, slot = dues[0].account_id, dues[0].contact_id, _slot_of(dues[0])
     instant, workspace = system.clock.now(), system.workspace
     rules = _still_in_time(workspace, dues, instant)
-    judged = judge_one(system, account, instant, exact=True, rules=workspace)[0] if rules else None
+    judged = (recent or Recent()).judge(system, workspace, account, instant) if rules else None
     with system.ledger.write() as connection:
         ledger_dues.done(connection, [due.id for due in dues], instant)
         if judged is None:

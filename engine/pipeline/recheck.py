@@ -12,17 +12,12 @@ from engine.decision.recheck import recheck as judge_again
 from engine.decision.recipient import NOBODY, main_contact
 from engine.decision.standing import Standing
 from engine.detail import detail
-from engine.facts.fold import Fold, fold_records, parse
-from engine.ledger import records as ledger_records
 from engine.ledger import relays
 from engine.ledger import touches as ledger_touches
-from engine.ledger.open import Connection
 from engine.pipeline.evaluate import Judged
+from engine.pipeline.folds import folds_of
 from engine.pipeline.standings import read_standings
-from engine.pipeline.system import System
 from engine.pipeline.worker import Worker
-from engine.records.lake import read_accounts
-from engine.records.record import Record, bucket_of
 from engine.touches.breaker import Breaker
 from engine.touches.delivery import DeliveryReason
 from engine.touches.touch import State, Touch
@@ -67,31 +62,6 @@ def recheck(worker: Worker, wave: Sequence[Touch]) -> Rechecked:
         change = _stopped(touch, replace(account, answer=each.answer, touches=others), now)
         verdicts.append(Verdict(touch, change=change) if change else _written(worker, workspace, touch, each, now, kept.get(touch.id)))
     return Rechecked(verdicts, left_alone)
-
-
-def folds_of(connection: Connection, system: System, workspace: Workspace, wave: Sequence[Touch], now: int) -> dict[str, Fold]:
-    """The stored folds brought up to now; read anew from the lake where rules changed or a bulk load went past the tail."""
-    needs, folds = workspace.plan.needs, {}
-    past_the_tail = ledger_records.newest_bulk(connection)
-    kept = [touch for touch in wave if touch.rule_set == workspace.hash and touch.arrival >= past_the_tail]
-    arrived = ledger_records.tail_since(connection, {(touch.account_id, touch.arrival) for touch in kept}) if kept else {}
-    for touch in kept:
-        folds[touch.id] = parse(touch.fold)
-        _bring_up(folds[touch.id], arrived[touch.account_id, touch.arrival])
-        folds[touch.id].advance(now, needs, workspace.zone)
-    anew = [touch for touch in wave if touch.id not in folds]
-    if anew:
-        accounts = sorted({touch.account_id for touch in anew})
-        with system.records(sorted({bucket_of(account) for account in accounts}), accounts, declared=workspace) as records:
-            found = read_accounts(records.duck, accounts)
-        folds.update({touch.id: fold_records(found[touch.account_id], now, needs, workspace.zone) for touch in anew})
-    return folds
-
-
-def _bring_up(fold: Fold, arrived: Sequence[Record]) -> None:
-    """A night that was resumed after a crash saw some of them already."""
-    waiting = {(record.source, record.source_id) for record in fold.later}
-    fold.later += [record for record in arrived if (record.source, record.source_id) not in waiting]
 
 
 def _stopped(touch: Touch, standing: Standing, now: int) -> Mapping[str, Any]:

@@ -14,9 +14,9 @@ from engine.ledger import screen as ledger_screen
 from engine.ledger import touches as ledger_touches
 from engine.ledger.dues import Due
 from engine.pipeline.answers import answer_record
-from engine.pipeline.evaluate import Judged, stale_at
+from engine.pipeline.evaluate import Judged
+from engine.pipeline.folds import Recent, folds_of
 from engine.pipeline.realtime import take_in
-from engine.pipeline.recheck import folds_of
 from engine.pipeline.standings import read_standings
 from engine.pipeline.system import System
 from engine.pipeline.visitors import Visitor
@@ -45,8 +45,11 @@ class Response:
     answers: Sequence[Sequence[Due]] = ()
 
 
-def next_action(system: System, visitor: Visitor) -> NextAction | None:
-    """What to show to the visitor now: of what was decided, the first in the written order that still has ground. Changes nothing."""
+def next_action(system: System, visitor: Visitor, recent: Recent) -> NextAction | None:
+    """What to show to the visitor now: of what was decided, the first in the written order that still has ground. Changes nothing.
+
+    `recent`: what this process remembers of before.
+    """
     workspace, now = system.workspace, system.clock.now()
     with system.ledger.read() as connection:
         found = _of(visitor, ledger_screen.on_screen(connection, visitor.account, now, workspace.zone.day(now)))
@@ -54,7 +57,7 @@ def next_action(system: System, visitor: Visitor) -> NextAction | None:
         if not found:
             return None
         fold = folds_of(connection, system, workspace, found[:1], now)[found[0].id]
-        answer = system.evaluator(workspace).answer(fold, now, stale_at(system, workspace, now))
+        answer = system.evaluator(workspace).answer(fold, now, recent.stale(system, workspace, now))
         standing = read_standings(connection, workspace, [Judged(visitor.account, fold, answer)], now)[visitor.account]
     channel, recipient = PopupChannel(workspace), contact_of(fold, visitor.contact)
     for touch in sorted(found, key=lambda each: (workspace.ranks.get(each.rule, (len(workspace.ranks), 0)), -each.decided_at)):

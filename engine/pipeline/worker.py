@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
-from engine.calendar import MINUTE, SECOND
+from engine.calendar import SECOND
 from engine.channels import CHANNELS
 from engine.channels.letter import Channel, Transport
 from engine.channels.mail.transport import COMMAND_SECONDS, FINAL_REPLY_SECONDS
 from engine.channels.note import ListTransport
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import StoreError
-from engine.pipeline.evaluate import stale_at
+from engine.pipeline.folds import Recent
 from engine.pipeline.postal import deployment_of, mail_transport
 from engine.pipeline.system import System
 from engine.touches.queue import MAIN, queue_name
@@ -40,13 +40,11 @@ class Worker:
     _channels: dict[str, Channel] = field(default_factory=dict)
     _channels_of: str = ""  # the hash of the workspace they were compiled for
     _leased_from: float = 0.0  # on the clock that never goes back, when the leases in hand were last known to be ours
-    _stale: tuple[int, frozenset[str]] | None = None
+    _recent: Recent = field(default_factory=Recent)
 
     def stale(self, workspace: Workspace, now: int) -> frozenset[str]:
-        """The stale sources, asked anew once a minute: freshness is counted in hours."""
-        if self._stale is None or not 0 <= now - self._stale[0] < MINUTE:
-            self._stale = (now, stale_at(self.system, workspace, now))
-        return self._stale[1]
+        """The stale sources, asked anew once a minute."""
+        return self._recent.stale(self.system, workspace, now)
 
     def transport(self, channel: str, index: int, relay: str = MAIN) -> Transport:
         """The index-th connection of a channel: to that relay, or none where listing is all there is to do."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from engine.pipeline import realtime
+from engine.pipeline import folds
 from engine.pipeline.realtime import Reaction, judge_dues, on_event
 from engine.pipeline.system import System
 from engine.records.record import Record
@@ -51,14 +51,14 @@ def test_an_account_that_cannot_be_judged_holds_up_nobody_elses_mail(tell: Tell,
         story.given(a_customer(account))
         story.happens(a_record("product.applied", account=account, key="k1", at="2026-04-07 10:00"))
     story.clock.set(at("2026-04-07 11:05"))
-    honest = realtime.judge_one
+    honest = folds.judge_one
 
     def judge_one(system: System, account: str, *args: Any, **named: Any) -> Any:
         if account == "bad":
             raise ArithmeticError(account)
         return honest(system, account, *args, **named)
 
-    monkeypatch.setattr(realtime, "judge_one", judge_one)
+    monkeypatch.setattr(folds, "judge_one", judge_one)
     story.heard("2026-04-07 11:05")
     story.sweep_and_send()
     assert [(touch.account_id, touch.state) for touch in story.touches()] == [("good", "sent")]

@@ -12,6 +12,7 @@ from engine.ledger import overview, restores
 from engine.ledger import records as ledger_records
 from engine.ledger.open import SAFE_SQLITE, reachable, sqlite_version
 from engine.ledger.overview import Book
+from engine.pipeline.nightly import last_finished
 from engine.pipeline.ops.view import Status, lateness, status
 from engine.pipeline.queues import unknown_relays
 from engine.pipeline.restored import must_hold
@@ -157,6 +158,16 @@ def _nights(system: System, found: Status) -> Check:
     return Check("nights", "bad" if late else "warn" if told else "ok", told[:SHOWN])
 
 
+def _self_check(system: System) -> Check:
+    """What the last night's sample said one by one is what the night said of all at once."""
+    with system.ledger.read() as connection:
+        last = last_finished(connection)
+    summary = dict(last.summary or {}) if last is not None else {}
+    differing: Mapping[str, Sequence[str]] = summary.get("differing", {})
+    told = [detail("differing", account, ", ".join(names)) for account, names in differing.items()]
+    return Check("self_check", "bad" if told else "ok", told[:SHOWN] or [detail("checked", summary.get("checked", 0))])
+
+
 def _unknown(system: System, found: Status) -> Check:
     """A touch of which nobody can tell is for evidence first; after a day it is for people."""
     if not found.unknown:
@@ -191,5 +202,5 @@ def _kinds(names: Sequence[str]) -> list[tuple[str, int]]:
     return [(kind, names.count(kind)) for kind in KINDS if kind in names]
 
 
-LEDGER_CHECKS: tuple[Callable[[System], Check], ...] = (_disk, _restored, _books, _rows, _lake, _evidence, _relays, _late)
+LEDGER_CHECKS: tuple[Callable[[System], Check], ...] = (_disk, _restored, _books, _rows, _lake, _self_check, _evidence, _relays, _late)
 STATUS_CHECKS: tuple[Callable[[System, Status], Check], ...] = (_nights, _unknown, _breakers, _workers)

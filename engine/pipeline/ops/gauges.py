@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from engine.calendar import SECOND
 from engine.decision.gates import REASONS
-from engine.ledger import decisions as ledger_decisions
 from engine.ledger import overview
-from engine.pipeline.nightly import JOB
+from engine.pipeline.nightly import last_finished
 from engine.pipeline.ops.view import Status, status
 from engine.pipeline.room import MEGABYTE
 from engine.pipeline.system import System
@@ -97,7 +96,7 @@ def _of_sources(system: System, found: Status, now: int) -> list[Gauge]:
 def _of_the_night(system: System) -> list[Gauge]:
     """The last night that finished, and how many did not."""
     with system.ledger.read() as connection:
-        last = next((slot for slot in ledger_decisions.last_slots(connection, JOB) if slot.finished_at is not None), None)
+        last = last_finished(connection)
         held = len(overview.unfinished(connection))
     summary = dict(last.summary or {}) if last is not None else {}
     words = _by_word(summary.get("outcomes", {}))
@@ -107,6 +106,11 @@ def _of_the_night(system: System) -> list[Gauge]:
         _alone("night_age_seconds", "Since the instant of the last finished night; not a number before the first.", age),
         _alone("night_accounts", "Accounts that the last finished night judged.", summary.get("accounts", 0)),
         _alone("night_won", "Touches that it decided.", summary.get("won", 0)),
+        _alone(
+            "night_differing",
+            "Accounts of its self-check that say otherwise one by one than all at once; anything but 0 is a defect.",
+            len(summary.get("differing", ())),
+        ),
         Gauge("night_reasons", "Why rules that matched did not win in it, by account and rule.", ("reason",), words),
     ]
 
