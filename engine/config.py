@@ -15,6 +15,7 @@ BROKERS = ("redis", "rediss", "sentinel", "amqp", "amqps", "pyamqp", "sqs", "fil
 SMTP = r"^smtps?://([^@/\s]*@)?[A-Za-z0-9.\-\[\]:]*[A-Za-z0-9\]]/?$"
 RELAY = rf"(?!main=)[a-z][a-z0-9-]{{0,29}}={SMTP.strip('^$')}"
 
+RECEIVE = r"^(lmtp|smtp)://([A-Za-z0-9.\-]+|\[[0-9a-fA-F:]+\]):[0-9]{1,5}$"
 ORIGIN = r"https?://[a-z0-9.\-]+(:[0-9]+)?"
 DOMAIN = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$"
 
@@ -61,6 +62,10 @@ class Config(BaseModel):
     )
     bounce_domain: str | None = Field(
         default=None, pattern=DOMAIN, description="Bounces go to bounce+TOUCH=TAG@ this domain; default: to the sender."
+    )
+    mail_drop: Path | None = Field(default=None, description="Maildir into which what comes back by mail is delivered; the scheduler reads it.")
+    mail_receive: str | None = Field(
+        default=None, pattern=RECEIVE, description="lmtp://host:port (or smtp) on which `banso mail receive` takes what comes back by mail."
     )
     dkim_domain: str | None = Field(default=None, pattern=DOMAIN, description="Domain that signs mails (DKIM).")
     dkim_selector: str | None = Field(default=None, pattern=DOMAIN, description="Name under which the public key stands: SELECTOR._domainkey.DOMAIN.")

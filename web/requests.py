@@ -79,23 +79,28 @@ class Gate:
 
 async def body_of(request: Request) -> dict[str, Any]:
     """The JSON object of a request. Raises Refusal before more than the limit was read."""
+    packed = await bytes_of(request, LARGEST)
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            packed = await _read(request)
-    except TimeoutError as problem:
-        raise Refusal(408, "too_slow", f"the body did not come within {BODY_SECONDS} seconds") from problem
-    try:
-        return parsed(unpacked(bytes(packed), request.headers.get("content-encoding", "").strip().lower()))
+        return parsed(unpacked(packed, request.headers.get("content-encoding", "").strip().lower()))
     except BadBody as problem:
         raise Refusal(STATUS.get(problem.reason, 400), problem.reason, str(problem)) from problem
 
 
-async def _read(request: Request) -> bytearray:
+async def bytes_of(request: Request, most: int) -> bytes:
+    """The body as it came. Raises Refusal where it is longer than that, or comes too slowly."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return bytes(await _read(request, most))
+    except TimeoutError as problem:
+        raise Refusal(408, "too_slow", f"the body did not come within {BODY_SECONDS} seconds") from problem
+
+
+async def _read(request: Request, most: int) -> bytearray:
     packed = bytearray()
     async for chunk in request.stream():
         packed += chunk
-        if len(packed) > LARGEST:
-            raise Refusal(413, "too_large", f"more than {LARGEST:,} bytes")
+        if len(packed) > most:
+            raise Refusal(413, "too_large", f"more than {most:,} bytes")
     return packed
 
 

@@ -12,6 +12,7 @@ from engine.calendar import moment_of
 from engine.clock import SystemClock
 from engine.errors import BansoError
 from engine.ledger.open import StoreError
+from engine.pipeline.maildrop import take_drop
 from engine.pipeline.nightly import nightly
 from engine.pipeline.ops import sign_of_life
 from engine.pipeline.slots import due_night
@@ -37,6 +38,8 @@ def run_scheduler(system: System) -> None:
     at_once = moment_of(SystemClock().now(), ZoneInfo("UTC"))  # what was missed while nobody was there
     clock.add_job(tick, "interval", seconds=TICK_SECONDS, args=[system, app], next_run_time=at_once)
     clock.add_job(sweep_once, "interval", seconds=system.config.sweep_seconds, args=[system, app])
+    if system.config.mail_drop is not None:
+        clock.add_job(look_into_drop, "interval", seconds=system.config.sweep_seconds, args=[system])
     sign_of_life(system, name, "scheduler")
     clock.start()
     stop.wait()
@@ -54,3 +57,11 @@ def tick(system: System, app: Celery) -> None:
             log.info("night %s: %s matched, %s touches", night.slot, night.matched, night.won)
     except (BansoError, StoreError):
         log.exception("night not run")
+
+
+def look_into_drop(system: System) -> None:
+    """Take what came back by mail; what a fault leaves there is looked at again."""
+    try:
+        take_drop(system)
+    except (BansoError, StoreError) as problem:
+        log.warning("mailbox drop not read: %s", problem)

@@ -19,7 +19,7 @@ from engine.pipeline.system import System
 from workers.watch import Watch
 
 log = logging.getLogger("banso.supervisor")
-PARTS = ("workers", "scheduler", "web")
+PARTS = ("workers", "scheduler", "web", "receiver")
 WATCHED = frozenset({"worker", "scheduler"})  # those that give signs of life
 STOP_SECONDS = 25.0  # for all of them together; less than the 30 that platforms give before they kill
 LOOK_SECONDS = 0.2
@@ -102,6 +102,7 @@ def processes_of(config: Config, parts: Sequence[str] = PARTS) -> list[Process]:
     place = ["-w", str(config.workspace), "--state", str(config.state_folder)]
     workers = [("worker", *group) for group in queue_groups(config)]  # one each, so that a slow relay stops no other
     commands: dict[str, Sequence[tuple[str, ...]]] = {"workers": workers, "scheduler": [("scheduler",)], "web": [("serve",)]}
+    commands["receiver"] = [("mail", "receive")] if config.mail_receive else []
     wanted = [words for part in PARTS if part in parts for words in commands[part]]
     return [Process(" ".join(words), [sys.executable, "-m", "engine.cli", *place, *words], watched=words[0] in WATCHED) for words in wanted]
 

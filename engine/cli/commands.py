@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "load": ("data", "Load product logs and histories into the lake; what was loaded before changes nothing."),
     "compact": ("data", "Move new records from the ledger's tail into the lake."),
     "report": ("data", "Answer one question about many accounts or contacts."),
-    "mail": ("mail", "Mail: what to look at before the first one goes."),
+    "mail": ("mail", "Mail: what to look at before the first one goes, and what comes back."),
     "ops": ("ops", "Queues, pauses and sources."),
     "key": ("keys", "Keys by which products send events."),
     "suppress": ("ops", "Never mail an address again, from this moment on, across all rules."),

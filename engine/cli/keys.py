@@ -1,6 +1,7 @@
 """Keys by which products send events: `banso key new`, `list`, `revoke`."""
 
 import secrets
+from collections.abc import Callable, Mapping
 from typing import Annotated
 
 import typer
@@ -11,7 +12,10 @@ from engine.cli.ops import By
 from engine.cli.watch import WITH_YEAR
 from engine.ledger.keys import Key
 from engine.messages import Language, say
+from engine.pipeline.feedback import SCOPE as FEEDBACK
+from engine.pipeline.feedback import feedback_secret
 from engine.pipeline.keys import PREFIX, add_key, keys_of, revoke_key
+from engine.pipeline.system import System
 from engine.pipeline.visitors import SCOPE as POPUP
 from engine.pipeline.visitors import popup_secret
 from engine.workspace.model import Workspace
@@ -37,7 +41,10 @@ def new(
         list[str] | None, typer.Option(help="A source it may write for; more by saying it again. Names without a prefix belong to the first.")
     ] = None,
     scope: Annotated[
-        str, typer.Option(help="What it is for: `ingest`, to send events; `popup`, to sign tokens of whoever is on the screen.")
+        str,
+        typer.Option(
+            help="What it is for: `ingest`, to send events; `popup`, to sign tokens of whoever is on the screen; `feedback`, to sign reports of bounces and complaints."
+        ),
     ] = "ingest",
     until: Annotated[str | None, typer.Option(help="When it ends; default: when it is revoked.")] = None,
     by: By = "ops",
@@ -49,13 +56,18 @@ def new(
     door: Door = context.obj
     with door.system() as system:
         ends = parse_instant(until, system.workspace, "--until") if until else None
-        secret = popup_secret(system, name) if scope == POPUP else PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+        secret = _secret(system, scope, name)
         add_key(system, secret, Key(name, frozenset({scope}), tuple(source or ()), system.clock.now(), by, ends))
         if as_json:
             print_json({"name": name, "key": secret})
         else:
             out.print(say(door.language(system), "apikey.made_now", name=name))
             out.print(secret, soft_wrap=True, highlight=False)
+
+
+def _secret(system: System, scope: str, name: str) -> str:
+    made: Mapping[str, Callable[[System, str], str]] = {POPUP: popup_secret, FEEDBACK: feedback_secret}
+    return made[scope](system, name) if scope in made else PREFIX + secrets.token_urlsafe(SECRET_BYTES)
 
 
 def listed(context: typer.Context, as_json: AsJson = False) -> None:

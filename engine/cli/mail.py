@@ -1,22 +1,30 @@
-"""For whoever is about to send for the first time: `banso mail check`."""
+"""Mail: what to look at before the first one goes, and what comes back: `banso mail check`, `take`, `receive`, `replies`."""
 
 import sys
+from collections import Counter
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+from engine import logs
 from engine.channels.mail.preflight import names
-from engine.cli.door import FAULTS, LEVELS, AsJson, Door, out, print_json
+from engine.cli.door import FAULTS, LEVELS, AsJson, Door, out, print_json, shown
+from engine.cli.watch import WITH_YEAR, table_of
+from engine.errors import refuse
 from engine.messages import Language, say
 from engine.pipeline.mailcheck import Look, check_mail
+from engine.pipeline.maildrop import take_files
+from engine.pipeline.returns import Fate, replies_of
 from engine.workspace.legal import ITEMS
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(no_args_is_help=True, help="Mail: what to look at before the first one goes.")
-    group.command()(check)
+    group = typer.Typer(no_args_is_help=True, help="Mail: what to look at before the first one goes, and what comes back.")
+    for command in (check, take, receive, replies):
+        group.command()(command)
     app.add_typer(group, name="mail")
 
 
@@ -71,3 +79,62 @@ def _folded(looks: list[Look], language: Language) -> list[tuple[Look, int]]:
         same = (look.name, said(look, language)) if look.level == "ok" else (look.name, look.about, look.said)
         groups.setdefault(same, []).append(look)
     return [(group[0], len(group)) for group in groups.values()]
+
+
+# --- what comes back --------------------------------------------------------------------------------------------------
+
+
+def take(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Messages, folders of them, or Maildirs. They stay where they are.", exists=True)],
+    as_json: AsJson = False,
+) -> None:
+    """Take messages that came back: bounces, complaints, replies. What was taken before changes nothing."""
+    door: Door = context.obj
+    with door.system() as system:
+        found = [(str(path), fate) for path, fate in take_files(system, paths)]
+        if as_json:
+            print_json([{"file": path, **vars(fate)} for path, fate in found])
+        else:
+            _print_fates([fate for _, fate in found], door.language(system))
+
+
+def _print_fates(fates: list[Fate], language: Language) -> None:
+    table = table_of(language, "status.returned", ("kind", "fate", "why", "number"))
+    for (word, kind, reason), number in sorted(Counter((each.word, each.kind or "", each.reason or "") for each in fates).items()):
+        why = say(language, f"aside.{reason}") if reason else ""
+        table.add_row(say(language, f"returned.{kind}") if kind else "–", say(language, f"fate.{word}"), why, f"{number:,}")
+    out.print(table)
+
+
+def receive(context: typer.Context) -> None:
+    """Take what comes back by mail at BANSO_MAIL_RECEIVE, until told to stop: LMTP behind a mail server, or SMTP."""
+    from workers.receiver import run_receiver
+
+    door: Door = context.obj
+    if door.config.mail_receive is None:
+        raise refuse("E674", "BANSO_MAIL_RECEIVE")
+    logs.set_up(door.config.log)
+    with door.system() as system:
+        run_receiver(system)
+
+
+def replies(
+    context: typer.Context,
+    account: Annotated[str | None, typer.Argument(help="The account's id; default: all.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, help="How many, the newest first.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show what people wrote back."""
+    door: Door = context.obj
+    with door.system() as system:
+        found = replies_of(system, account, limit)
+        if as_json:
+            print_json(found)
+            return
+        for each in found:
+            head = f"{shown(each.at, system.workspace, WITH_YEAR)}  {each.account_id}  {each.contact_id or '–'}  {each.writer or '–'}  ({each.rule})"
+            out.print(head, style="bold", markup=False, soft_wrap=True)
+            out.print(f"{each.subject or ''}\n\n{each.text or ''}\n", markup=False, highlight=False, soft_wrap=True)
+        if not found:
+            out.print(say(door.language(system), "status.no_replies"))

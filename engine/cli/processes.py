@@ -121,7 +121,7 @@ def serve(context: typer.Context) -> None:
         run_web(system, lambda queue, ids: ring(celery, system.config, queue, ids))
 
 
-PartArgument = Annotated[list[str] | None, typer.Argument(help="workers, scheduler, web; default: all of them.")]
+PartArgument = Annotated[list[str] | None, typer.Argument(help="workers, scheduler, web, receiver; default: all of them.")]
 
 
 def up(context: typer.Context, parts: PartArgument = None) -> None:

@@ -83,10 +83,23 @@ def _print_status(found: Status, system: System, language: Language) -> None:
     out.print(sources)
     if found.strangers:
         out.print(say(language, "status.strangers", number=found.strangers), style="yellow", soft_wrap=True)
+    _print_returned(found, language)
     for each in found.breakers:
         out.print(_breaker_in_words(each, workspace, language, now), style="yellow", markup=False, soft_wrap=True)
     for pause in found.pauses:
         out.print(_pause_in_words(pause, workspace, language), style="yellow", markup=False)
+
+
+def _print_returned(found: Status, language: Language) -> None:
+    if not found.returned:
+        return
+    kinds = table_of(language, "status.returned", ("kind", "number"))
+    for kind, number in sorted(found.returned.items()):
+        kinds.add_row(say(language, f"returned.{kind}"), f"{number:,}")
+    out.print(kinds)
+    for rate in found.complaints:
+        values = {"domain": rate.domain, "number": rate.complaints, "sent": rate.sent, "percent": f"{rate.share:.2%}"}
+        out.print(say(language, "status.complaints", **values), style="yellow", markup=False, soft_wrap=True)
 
 
 def _print_restored(restored: Restore | None, workspace: Workspace, language: Language) -> None:

@@ -1,4 +1,4 @@
-"""The tables of the HTTP door: who may knock, what was said already, who is who, and what strangers said."""
+"""The tables of the doors: who may knock, what was said already, who is who, what strangers said, and what came back by mail."""
 
 from sqlalchemy import Column, Index, String, Table, Text
 
@@ -51,4 +51,25 @@ strangers = Table(
     Column("message", Text, nullable=False),
     Column("received_at", Instant, nullable=False),
     Index("ix_strangers_name", "name"),
+)
+
+# What came back by mail of a touch, each thing once. What a person wrote stands here and nowhere else, so that one row holds all there is to erase.
+returns = Table(
+    "returns",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("touch_id", String(40), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("address", Text, nullable=False),  # that the touch went to, in small letters
+    Column("domain", Text, nullable=False),  # of the sender
+    Column("report", Text, nullable=False),  # the id of the message that told it first
+    Column("status", String(12)),
+    Column("said", Text, nullable=False),
+    Column("writer", Text),
+    Column("subject", Text),
+    Column("text", Text),
+    Index("ix_returns_at", "at"),
+    Index("ix_returns_touch", "touch_id"),
+    Index("ix_returns_address", "address", "at"),
 )

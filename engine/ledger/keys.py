@@ -41,10 +41,19 @@ def key_named(connection: Connection, name: str, now: int) -> Key | None:
     return _in_force(connection, api_keys.c.name == name, now)
 
 
+def keys_in_force(connection: Connection, now: int) -> list[Key]:
+    """The newest first."""
+    rows = connection.execute(select(api_keys).where(_is_not_over(now)).order_by(api_keys.c.created_at.desc(), api_keys.c.name)).mappings()
+    return [_key(row) for row in rows]
+
+
 def _in_force(connection: Connection, which: ColumnElement[bool], now: int) -> Key | None:
-    not_over = and_(api_keys.c.revoked_at.is_(None), or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now))
-    row = connection.execute(select(api_keys).where(which, not_over)).mappings().first()
+    row = connection.execute(select(api_keys).where(which, _is_not_over(now))).mappings().first()
     return _key(row) if row is not None else None
+
+
+def _is_not_over(now: int) -> ColumnElement[bool]:
+    return and_(api_keys.c.revoked_at.is_(None), or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > now))
 
 
 def all_keys(connection: Connection) -> list[Key]:

@@ -205,3 +205,15 @@ def count_quarantine(connection: Connection) -> dict[str, int]:
     """Refused rows by source."""
     counted = select(quarantine.c.source, func.count()).group_by(quarantine.c.source)
     return dict(connection.execute(counted).all())
+
+
+def refused_lately(connection: Connection, source: str, since: int) -> dict[str, int]:
+    """What was kept aside of a source since then, by reason."""
+    counted = select(quarantine.c.reason, func.count()).where(quarantine.c.source == source, quarantine.c.refused_at >= since)
+    return dict(connection.execute(counted.group_by(quarantine.c.reason)).all())
+
+
+def trim_quarantine(connection: Connection, source: str, most: int) -> None:
+    """Keep the newest of a source that anybody may write to, so that nobody fills the store."""
+    last = select(quarantine.c.id).where(quarantine.c.source == source).order_by(quarantine.c.id.desc()).offset(most).limit(1).scalar_subquery()
+    connection.execute(delete(quarantine).where(quarantine.c.source == source, quarantine.c.id <= last))

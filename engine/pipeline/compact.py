@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from engine.calendar import DAY, HOUR
 from engine.ledger import dues as ledger_dues
-from engine.ledger import instants, intake
+from engine.ledger import instants, intake, returned
 from engine.ledger import records as ledger_records
 from engine.pipeline.derived import derived_hash
 from engine.pipeline.holding import Held, hold_lease
@@ -22,6 +22,7 @@ from engine.workspace.model import Workspace
 
 GRACE = HOUR  # a reader that took the manifest before may still open a retired file
 KEEP_MOVED = 35 * DAY  # re-checks read moved tail rows; no touch waits longer
+KEEP_WORDS = 180 * DAY  # what people wrote back
 KEEP_SEEN = 35 * DAY  # older repeats are told by the id of their record
 
 
@@ -111,6 +112,7 @@ def _delete_retired(system: System) -> int:
         ledger_records.forget_moved(connection, now - KEEP_MOVED)
         ledger_dues.forget_done(connection, now - KEEP_MOVED)
         intake.forget_seen(connection, now - KEEP_SEEN)
+        returned.forget_words(connection, now - KEEP_WORDS)
     for path in paths:
         (system.lake / path).unlink(missing_ok=True)
     return len(paths)

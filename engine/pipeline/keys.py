@@ -10,7 +10,7 @@ from engine.ledger.keys import Key
 from engine.pipeline.system import System
 
 PREFIX = "bk_"  # so that scanners for leaked secrets can know one
-SCOPES = ("ingest", "popup")
+SCOPES = ("ingest", "popup", "feedback")
 KNOWN_SECONDS = 1.0  # how long a looked-up key is believed; a withdrawn one works no longer than that
 USED_SECONDS = 60.0  # how often the last use is written down
 

@@ -12,10 +12,12 @@ from engine.ledger import overview, restores
 from engine.ledger import records as ledger_records
 from engine.ledger.open import SAFE_SQLITE, reachable, sqlite_version
 from engine.ledger.overview import Book
+from engine.pipeline.complaints import SPAN, WARN, is_too_high
 from engine.pipeline.nightly import last_finished
 from engine.pipeline.ops.view import Status, lateness, status
 from engine.pipeline.queues import unknown_relays
 from engine.pipeline.restored import must_hold
+from engine.pipeline.returns import SOURCE
 from engine.pipeline.room import room_of
 from engine.pipeline.system import System
 from engine.touches.touch import State
@@ -142,6 +144,17 @@ def _relays(system: System) -> Check:
     return Check("relays", "bad" if unknown else "ok", [detail("unknown_relay", sender, relay) for sender, relay in unknown.items()][:SHOWN])
 
 
+def _returns(system: System) -> Check:
+    """What came back by mail can be read where it is delivered, and was; what was kept aside of it is for a person."""
+    drop = system.config.mail_drop
+    if drop is not None and not ((drop / "new").is_dir() and (drop / "cur").is_dir()):
+        return Check("returns", "bad", [detail("no_maildir")])
+    with system.ledger.read() as connection:
+        aside = ledger_records.refused_lately(connection, SOURCE, system.clock.now() - SPAN)
+    told = [detail("aside", reason, number) for reason, number in sorted(aside.items())]
+    return Check("returns", "warn" if told else "ok", told[:SHOWN])
+
+
 def _late(system: System) -> Check:
     found = lateness(system)
     return Check("late", "bad" if found.is_late else "ok", [detail("minutes", int(found.seconds) // 60)] if found.seconds else [])
@@ -184,6 +197,14 @@ def _breakers(system: System, found: Status) -> Check:
     return Check("breakers", level, [detail("left_alone", each.name, (each.open_until - now) // SECOND) for each in left[:SHOWN]])
 
 
+def _complaints(system: System, found: Status) -> Check:
+    """What providers bear of complaints, and what they do not."""
+    told = [detail("complaints", each.domain, each.complaints, each.sent) for each in found.complaints[:SHOWN]]
+    if any(is_too_high(each) for each in found.complaints):
+        return Check("complaints", "bad", told)
+    return Check("complaints", "warn" if any(each.share >= WARN for each in found.complaints) else "ok", told)
+
+
 def _workers(system: System, found: Status) -> Check:
     """Somebody must be there where something is due; who fell silent while others work is only told."""
     alive = [each for each in found.workers if each.condition == "alive"]
@@ -202,5 +223,5 @@ def _kinds(names: Sequence[str]) -> list[tuple[str, int]]:
     return [(kind, names.count(kind)) for kind in KINDS if kind in names]
 
 
-LEDGER_CHECKS: tuple[Callable[[System], Check], ...] = (_disk, _restored, _books, _rows, _lake, _self_check, _evidence, _relays, _late)
-STATUS_CHECKS: tuple[Callable[[System, Status], Check], ...] = (_nights, _unknown, _breakers, _workers)
+LEDGER_CHECKS: tuple[Callable[[System], Check], ...] = (_disk, _restored, _books, _rows, _lake, _self_check, _evidence, _relays, _returns, _late)
+STATUS_CHECKS: tuple[Callable[[System, Status], Check], ...] = (_nights, _unknown, _breakers, _complaints, _workers)

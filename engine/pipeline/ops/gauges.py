@@ -13,6 +13,7 @@ from engine.pipeline.room import MEGABYTE
 from engine.pipeline.system import System
 from engine.touches.touch import State
 
+RETURNED = ("hard", "soft", "policy", "notice", "complaint", "reply", "automatic")
 CONDITIONS = ("alive", "silent", "hanging")
 PROCESSES = ("worker", "scheduler", "supervisor")
 
@@ -33,7 +34,14 @@ class Gauge:
 def gauges(system: System) -> list[Gauge]:
     """All of them, read from the ledger now."""
     found, now = status(system), system.clock.now()
-    return [*_of_touches(found, now), *_of_rules(system), *_of_processes(found, now), *_of_sources(system, found, now), *_of_the_night(system)]
+    return [
+        *_of_touches(found, now),
+        *_of_rules(system),
+        *_of_processes(found, now),
+        *_of_sources(system, found, now),
+        *_of_returns(found),
+        *_of_the_night(system),
+    ]
 
 
 def _alone(name: str, meaning: str, value: float) -> Gauge:
@@ -90,6 +98,14 @@ def _of_sources(system: System, found: Status, now: int) -> list[Gauge]:
         Gauge("quarantine", "Rows that were refused.", ("source",), refused),
         _alone("strangers", "Messages of people whose account nobody knows yet.", found.strangers),
         _alone("workspace_faults", "Faults of the workspace's files; while there are any, the last good rules stay in force.", len(system.faults)),
+    ]
+
+
+def _of_returns(found: Status) -> list[Gauge]:
+    worst = max((each.share for each in found.complaints), default=0.0)
+    return [
+        Gauge("returned", "What came back by mail within a week.", ("kind",), {(kind,): found.returned.get(kind, 0) for kind in RETURNED}),
+        _alone("complaint_rate", "Complaints beside letters sent within a week, of the sender that has most.", worst),
     ]
 
 

@@ -7,13 +7,15 @@ from engine.calendar import SECOND
 from engine.channels import DISPATCHED
 from engine.decision.standing import Pause
 from engine.facts.reads import names_read, sources_read
-from engine.ledger import holds, intake, overview, relays, restores, waiting
+from engine.ledger import holds, intake, overview, relays, restores, returned, waiting
 from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import Connection
 from engine.ledger.overview import Run, Waiting, Wanted
 from engine.ledger.records import LoadRow
 from engine.ledger.restores import Restore
+from engine.ledger.returned import Rate
+from engine.pipeline.complaints import SPAN
 from engine.pipeline.evaluate import stale_at
 from engine.pipeline.ops.life import Process, processes
 from engine.pipeline.room import Room, room_of
@@ -43,6 +45,8 @@ class Status:
     stale: frozenset[str]
     quarantine: Mapping[str, int]
     strangers: int  # messages of people whose account nobody knows yet
+    returned: Mapping[str, int]  # what came back by mail within a week, by kind
+    complaints: Sequence[Rate]  # senders that somebody complained about in it, the worst first
     room: Room
 
 
@@ -74,6 +78,8 @@ def _status(connection: Connection, now: int, stale: frozenset[str], seen: Seque
         stale=stale,
         quarantine=ledger_records.count_quarantine(connection),
         strangers=intake.count_strangers(connection),
+        returned=returned.counts_since(connection, now - SPAN),
+        complaints=returned.complaint_rates(connection, now - SPAN),
         room=room,
     )
 
