@@ -140,7 +140,7 @@ def test_the_status_of_an_empty_deployment(web: Caller) -> None:
         "breakers": 0,
         "strangers": 0,
     }
-    assert found == {**nothing, "states": {}, "pauses": {}, "loads": {}, "quarantine": {}, "restored": False, "disk_low": False}
+    assert found == {**nothing, "states": {}, "pauses": {}, "loads": {}, "quarantine": {}, "returned": {}, "restored": False, "disk_low": False}
 
 
 def test_the_status_has_numbers_but_no_names_of_customers_or_machines(system: System, web: Caller) -> None:
