@@ -38,7 +38,12 @@ def test_a_receiver_must_know_where_to_listen(banso: Banso, language: str) -> No
     assert banso("mail", "receive", language=language).refuses("E674")
 
 
-def test_a_drop_that_is_none_is_bad_for_the_doctor(banso: Banso, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_and_the_status_tell_of_what_came_back(banso: Banso, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str) -> None:
+    (tmp_path / "1.eml").write_bytes(b"From: sato@firm.example\r\n\r\nhi\r\n")
+    banso("mail", "take", str(tmp_path / "1.eml"))
+    said = banso("doctor", language=language).out
+    assert ("今週の保管: not_ours が 1 件" if language == "ja" else "kept aside this week: 1 x not_ours") in said
+    assert "mail" in banso("ops", "status", language=language).out
     monkeypatch.setenv("BANSO_MAIL_DROP", str(tmp_path / "nowhere"))
     assert "no_maildir" in banso("doctor", "--json").out
 

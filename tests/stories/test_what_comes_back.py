@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from engine.cli.app import main
+from engine.clock import SystemClock
 from engine.ledger.open import StoreError
 from engine.pipeline import ops
 from engine.pipeline.compact import compact
@@ -151,7 +153,9 @@ def test_a_complaint_stops_all_mail_at_once(morning: Story, sent: Sent, shape: s
     assert records(morning, "mail.complained") == [{"touch": sent.envelope, "rule": "next-setting", "type": "abuse"}]
 
 
-def test_many_complaints_hold_the_senders_advertising_until_a_person_looked(story: Story, inbox: Inbox) -> None:
+def test_many_complaints_hold_the_senders_advertising_until_a_person_looked(
+    story: Story, inbox: Inbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     set_up(story)
     story.given(*(a_stalled_customer(f"c{number}") for number in range(6)))
     story.nightly("2026-04-07 02:00")
@@ -167,6 +171,11 @@ def test_many_complaints_hold_the_senders_advertising_until_a_person_looked(stor
     assert levels["complaints"] == "bad"
     gauges = {gauge.name: gauge.values for gauge in ops.gauges(story.system)}
     assert (gauges["complaint_rate"][()], gauges["returned"]["complaint",]) == (0.5, 3)
+    monkeypatch.setenv("BANSO_MOVED_BY", str(story.clock.now() - SystemClock().now()))
+    for word in (["doctor"], ["ops", "status"]):
+        main(["-w", str(story.config.workspace), "--state", str(story.config.state_folder), "--lang", "en", *word])
+    said = capsys.readouterr().out
+    assert "example.jp: 3 complaints about 6 letters in 7 days" in said
     ops.resume(story.system, "rule", "next-setting")
     comes_back(story, COMPLAINT, Sent.of(inbox.mails[3]))
     assert "next-setting" not in {pause.name for pause in ops.status(story.system).pauses}, "somebody looked, and let it go on"
