@@ -8,13 +8,15 @@ down_revision = '0004'
 branch_labels = None
 depends_on = None
 
+SHORT, LONG = sa.String(length=10), sa.String(length=80)
+
 
 def upgrade() -> None:
-    if op.get_bind().dialect.name == 'postgresql':  # SQLite keeps texts of any length
-        op.alter_column('suppressions', 'kind', type_=sa.String(length=80))
+    with op.batch_alter_table('suppressions') as table:
+        table.alter_column('kind', existing_type=SHORT, type_=LONG, existing_nullable=False)
 
 
 def downgrade() -> None:
-    if op.get_bind().dialect.name == 'postgresql':
-        op.execute("DELETE FROM suppressions WHERE kind LIKE 'kind:%'")
-        op.alter_column('suppressions', 'kind', type_=sa.String(length=10))
+    op.execute("DELETE FROM suppressions WHERE kind LIKE 'kind:%'")
+    with op.batch_alter_table('suppressions') as table:
+        table.alter_column('kind', existing_type=LONG, type_=SHORT, existing_nullable=False)
