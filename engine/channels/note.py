@@ -21,13 +21,13 @@ class NoteChannel:
     delivery: ClassVar[Delivery] = "listed"
 
     def __init__(self, workspace: Workspace, deployment: Deployment = NO_DEPLOYMENT) -> None:
-        self.workspace = workspace
+        self.workspace, self.deployment = workspace, deployment
         self._environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 
     def preview(self, occasion: Occasion) -> Mapping[str, str]:
         rule = self.workspace.rules[occasion.touch.rule]
         name = template_for(rule, occasion.touch, occasion.answer.columns)
-        source, words = self.workspace.templates[name], context_of(self.workspace, rule, occasion)
+        source, words = self.workspace.templates[name], context_of(self.workspace, rule, occasion, self.deployment)
         assert isinstance(source, NoteSource), name
         try:
             title, text = (self._environment.from_string(part).render(words) for part in (source.title, source.text))
@@ -40,7 +40,7 @@ class NoteChannel:
     def _handover(self, occasion: Occasion) -> dict[str, str]:
         """What a person who takes over wants to see, in words."""
         rule = self.workspace.rules[occasion.touch.rule]
-        words = context_of(self.workspace, rule, occasion)
+        words = context_of(self.workspace, rule, occasion, self.deployment)
         told = {self.workspace.plan.facts[name].label: words.get(name, "–") for name in rule.do.handover}
         lines = (f"{label}: {', '.join(word) if isinstance(word, list) else word}" for label, word in told.items())
         return {"handover": "\n".join(lines)} if told else {}

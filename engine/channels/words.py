@@ -3,7 +3,9 @@
 from collections.abc import Collection, Mapping
 
 from engine.calendar import date_of_day
+from engine.channels.deployment import Deployment
 from engine.channels.letter import Occasion
+from engine.channels.mail.tags import reader_token
 from engine.decision.recipient import Recipient
 from engine.decision.scarce import session_place
 from engine.facts.route import COMPLETE
@@ -15,12 +17,15 @@ from engine.touches.touch import Touch
 from engine.workspace.model import Session, Workspace
 from engine.workspace.schema import Language
 
+HELP_PATH = "/help"  # where a deployment serves the articles of its workspace
 Word = str | int | list[str] | Mapping[str, str]
 WEEKDAYS = {"ja": "月火水木金土日", "en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")}
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def context_of(workspace: Workspace, rule: RuleSpec, occasion: Occasion, wanted: Collection[str] | None = None) -> dict[str, Word]:
+def context_of(
+    workspace: Workspace, rule: RuleSpec, occasion: Occasion, deployment: Deployment, wanted: Collection[str] | None = None
+) -> dict[str, Word]:
     """The names a template sees; an unknown fact is not among them. With `wanted`, of the facts only these."""
     language, columns = workspace.settings.workspace.language, occasion.answer.columns
     name = occasion.fold.name[3] if occasion.fold.name and occasion.fold.name[3] else occasion.touch.account_id
@@ -34,7 +39,7 @@ def context_of(workspace: Workspace, rule: RuleSpec, occasion: Occasion, wanted:
         words["sender"] = {key: str(getattr(sender, key)) for key in ("name", "address", "phone", "hours")}
     words["imprint"] = {key: str(getattr(imprint, key)) for key in ("legal_name", "postal_address", "complaints", "refuse")}
     session = session_of(workspace, occasion.touch)
-    words["link"] = _said(link_of(workspace, rule, columns, session))
+    words["link"] = _said(link_of(workspace, rule, occasion, deployment, session))
     if session is not None:
         words["session"] = {"title": session.title, "starts": moment_in_words(workspace, session.starts_at, language)}
     step = workspace.route.steps.get(str(columns.get("next_step")))
@@ -99,14 +104,16 @@ def session_of(workspace: Workspace, touch: Touch) -> Session | None:
     return next((each for each in workspace.sessions if touch.place == session_place(each)), None)
 
 
-def link_of(workspace: Workspace, rule: RuleSpec, columns: Mapping[str, Known], session: Session | None = None) -> dict[str, str | None]:
+def link_of(
+    workspace: Workspace, rule: RuleSpec, occasion: Occasion, deployment: Deployment, session: Session | None = None
+) -> dict[str, str | None]:
     """Where the one button leads."""
-    lead_to, settings = rule.do.leads, workspace.settings
+    lead_to, settings, columns = rule.do.leads, workspace.settings, occasion.answer.columns
     if lead_to is None:
         return {"url": settings.product_url, "label": settings.workspace.label}
     if lead_to.article is not None:
         article = chosen(lead_to.article, columns)
-        return {"url": f"{settings.help_url.rstrip('/')}/{article}", "label": article}
+        return {"url": article_url(workspace, deployment, article, occasion.touch.id), "label": title_of(workspace, article)}
     if lead_to.support is not None:
         support = settings.supports[lead_to.support]
         return {"url": support.url, "label": support.label}
@@ -118,6 +125,22 @@ def link_of(workspace: Workspace, rule: RuleSpec, columns: Mapping[str, Known], 
     if step is None or wanted == COMPLETE:
         return {"url": settings.product_url, "label": settings.workspace.label}
     return {"url": f"{settings.product_url.rstrip('/')}{step.screen}", "label": step.label}
+
+
+def article_url(workspace: Workspace, deployment: Deployment, article: str, touch_id: str) -> str | None:
+    """An article's address; where the help site is ours it tells who reads. None where nobody said where the site is."""
+    ours, settings = workspace.articles is not None, workspace.settings
+    root = settings.help_url or (f"{deployment.public_url.rstrip('/')}{HELP_PATH}" if deployment.public_url else None)
+    if root is None:
+        return None
+    reader = f"?reader={reader_token(deployment.secret, touch_id)}" if ours and deployment.secret is not None else ""
+    return f"{root.rstrip('/')}/{article}{reader}"
+
+
+def title_of(workspace: Workspace, article: str) -> str:
+    """What people call an article: its title where it is ours."""
+    found = (workspace.articles or {}).get(article)
+    return article if found is None else found.title
 
 
 def chosen(choice: str | Mapping[str, str], columns: Mapping[str, Known]) -> str:

@@ -21,6 +21,7 @@ from engine.facts.route import COMPLETE, Route, RouteSpec, Step
 from engine.facts.spec import ChannelEvents, FactSpec
 from engine.rulebook.compile import AUTOMATIC, Written, compile_plan
 from engine.rulebook.spec import LANES, RuleSpec
+from engine.workspace.articles import read_articles
 from engine.workspace.calendars import read_calendars
 from engine.workspace.check import check_names
 from engine.workspace.content import hash_of, names_in_tests, relative
@@ -91,6 +92,7 @@ class Builder:
         self.faults.broken |= set(facts) - set(plan.facts)
         lanes = {lane: getattr(order.order, lane) for lane in LANES}
         templates = read_templates(self.root / "templates", plan, self.faults)
+        articles = read_articles(self.content, self.faults)
         parts = Parts(
             settings,
             route,
@@ -101,6 +103,7 @@ class Builder:
             written,
             plan,
             templates,
+            articles,
             people.people,
             self.channels,
             self._prefixes(settings),
@@ -158,6 +161,7 @@ class Builder:
             written=parts.written,
             plan=parts.plan,
             templates=parts.templates,
+            articles=parts.articles,
             queries=self._queries(settings),
             item_keys=self._item_keys(parts.facts),
             warnings=(),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from engine.calendar import is_quiet
 from engine.facts.table import Table
+from engine.workspace.check_articles import check_articles
 from engine.workspace.check_rules import Path, check_event, check_rule
 from engine.workspace.faults import Faults, nearest
 from engine.workspace.legal import check_advertising
@@ -23,6 +24,7 @@ def check_names(parts: Parts, faults: Faults) -> None:
     for rule_id, rule in parts.rules.items():
         check_rule(rule_id, rule, parts, faults)
     check_advertising(parts, faults)
+    check_articles(parts, faults)
 
 
 def _check_route(parts: Parts, faults: Faults) -> None:

@@ -1,6 +1,6 @@
 """Checks of one rule against everything else the workspace declares."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from engine.facts.route import COMPLETE
 from engine.rulebook.actions import LEADS, AskPopup, AssignTo, LeadTo, Popup, Post, SendMail, SuggestHelp, Task
@@ -12,6 +12,7 @@ from engine.workspace.parts import Parts
 
 Path = tuple[str | int, ...]
 OWN_PREFIXES = ("mail", "popup")  # records that banso writes itself
+HELP_PREFIXES = ("help",)  # these too, where the help site is its own
 TEMPLATE_KEYS: Mapping[type, str] = {Task: "script", Post: "text"}
 
 
@@ -149,7 +150,7 @@ def _check_triggers(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) ->
 
 def check_event(event: str, path: Path, parts: Parts, faults: Faults) -> None:
     """Report an event that no source delivers."""
-    known = (*parts.prefixes, *OWN_PREFIXES)
+    known = (*parts.prefixes, *OWN_PREFIXES, *(HELP_PREFIXES if parts.articles is not None else ()))
     prefix = event.split(".", maxsplit=1)[0]
     if prefix not in known:
         faults.at("E207", path, {"name": prefix, "event": event, "known": known})
@@ -175,8 +176,7 @@ def _check_lead(lead_to: LeadTo, path: Path, parts: Parts, faults: Faults) -> No
         name = getattr(lead_to, kind)
         if name is not None:
             _known(name, "E204", (*path, kind), declared, faults, kind=kind)
-    if isinstance(lead_to.article, dict):
-        _check_cases(lead_to.article, (*path, "article"), parts, faults)
+    _check_article_choice(lead_to.article, (*path, "article"), parts, faults)
     if lead_to.seat_within_days is not None and (lead_to.place is None or settings.sessions is None):
         faults.at("E314", (*path, "seat_within_days"), {})
 
@@ -208,8 +208,21 @@ def _check_popup(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> No
 
 def _check_help(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> None:
     assert isinstance(rule.do, SuggestHelp)
-    if isinstance(rule.do.articles, dict):
-        _check_cases(rule.do.articles, (*here, "do", "articles"), parts, faults)
+    _check_article_choice(rule.do.articles, (*here, "do", "articles"), parts, faults)
+
+
+def _check_article_choice(choice: str | Sequence[str] | Mapping[str, str | list[str]] | None, path: Path, parts: Parts, faults: Faults) -> None:
+    """Articles are known where they are ours; another site's may be called anything."""
+    if isinstance(choice, dict):
+        _check_cases(choice, path, parts, faults)
+        for case, named in choice.items():
+            if case != "by":
+                _check_article_choice(named, (*path, case), parts, faults)
+    elif isinstance(choice, list):
+        for index, name in enumerate(choice):
+            _check_article_choice(name, (*path, index), parts, faults)
+    elif isinstance(choice, str) and parts.articles is not None:
+        _known(choice, "E204", path, parts.articles, faults, kind="article")
 
 
 def _check_task(rule: RuleSpec, here: Path, parts: Parts, faults: Faults) -> None:

@@ -191,7 +191,7 @@ def _of_rules(words: Words) -> Fields:
 
 def _of_actions(words: Words) -> Fields:
     settings = words.workspace.settings
-    article: Schema = {"type": "string"}
+    article = names({name: each.title for name, each in (words.workspace.articles or {}).items()})
     fields: Fields = {
         "LeadTo.setting": lambda: words.settings_led_to,
         "LeadTo.article": lambda: words.by_value(article),

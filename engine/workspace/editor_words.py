@@ -13,7 +13,7 @@ from engine.facts.spec import FactType
 from engine.messages import Language, say
 from engine.rulebook.compile import PER_PERIOD
 from engine.rulebook.plan import Fact
-from engine.workspace.check_rules import OWN_PREFIXES
+from engine.workspace.check_rules import HELP_PREFIXES, OWN_PREFIXES
 from engine.workspace.model import MailSource, Workspace
 
 Schema: TypeAlias = dict[str, object]
@@ -162,7 +162,8 @@ class Words:
     @property
     def event(self) -> Schema:
         """An event or field: one that the workspace already reads, or another of its sources' prefixes."""
-        prefixes = [*OWN_PREFIXES, *(prefix for source in self.workspace.settings.sources.values() for prefix in source.events)]
+        own = (*OWN_PREFIXES, *(HELP_PREFIXES if self.workspace.articles is not None else ()))
+        prefixes = [*own, *(prefix for source in self.workspace.settings.sources.values() for prefix in source.events)]
         free: Schema = {"type": "string", "pattern": rf"^({'|'.join(sorted(prefixes))})\.[a-z][a-z0-9_]*$"}
         return self.shared("event", either({"enum": sorted(self._events())}, free))
 

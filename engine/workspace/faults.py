@@ -35,7 +35,7 @@ DECLARED = {
 }
 # what a fault is held against: while that itself is at fault, the other only follows
 READS = {"E207": ("sources",), "E124": ("sources",), "E133": ("accounts_of",), "E314": ("sessions",)}
-AT_KEY = {"E105", "E106", "E107", "E120", "E201", "E303", "E401", "W404", "W505", "W506", "W508"}  # found at the key, the others at the value
+AT_KEY = {"E105", "E106", "E107", "E120", "E201", "E303", "E401", "W404", "W505", "W506", "W508", "W512"}  # found at the key, the others at the value
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -214,6 +214,13 @@ def _rule_not_written_yet(parts: Parts, faults: Faults) -> Iterator[Found]:
             yield ("rules", rule_id, *paths[0]), {"rule": rule_id, "keys": tuple(path[-1] for path in paths)}
 
 
+def _step_without_an_article(parts: Parts, faults: Faults) -> Iterator[Found]:
+    """Where the articles are ours, the guide takes its words about a step from one that says `why`."""
+    told = {step for article in (parts.articles or {}).values() if article.why for step in article.steps}
+    if parts.articles is not None:
+        yield from ((("steps", step), {"step": spec.label}) for step, spec in parts.route.steps.items() if step not in told)
+
+
 LINTS: Mapping[str, Callable[[Parts, Faults], Iterator[Found]]] = {
     "W206": _blank_that_can_be_missing,
     "W403": _never_true_together,
@@ -229,4 +236,5 @@ LINTS: Mapping[str, Callable[[Parts, Faults], Iterator[Found]]] = {
     "W509": _event_like_another,
     "W510": _not_written_yet,
     "W511": _rule_not_written_yet,
+    "W512": _step_without_an_article,
 }

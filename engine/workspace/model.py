@@ -40,6 +40,46 @@ class NoteSource:
 
 
 @dataclass(frozen=True)
+class ReadyText:
+    """A text of an article that its readers copy and use as their own."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A text file that goes with an article: `file` is its name, without a folder."""
+
+    file: str
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Article:
+    """One article of the help site as written: Markdown in `text`. `why`: what its steps are good for; `minutes`: how long it keeps a reader.
+
+    `text` stands in the lines where it stands in the file, so it begins with empty ones.
+    """
+
+    name: str
+    title: str
+    text: str
+    summary: str = ""
+    why: str = ""
+    steps: Sequence[str] = ()
+    use_cases: Sequence[str] = ()
+    video: str | None = None
+    minutes: int | None = None
+    order: int = 100
+    keywords: Sequence[str] = ()
+    attachments: Sequence[Attachment] = ()
+    ready_texts: Sequence[ReadyText] = ()
+    links: Sequence[tuple[str, int, str]] = ()  # other articles, each with the line (from 0) of its block and the words as written
+
+
+@dataclass(frozen=True)
 class Session:
     """One date of a seminar or course. `place`: which one, such as `seminar:setup-live`; `invitations`: how many may be open at once."""
 
@@ -83,6 +123,7 @@ class Workspace:
     written: Written
     plan: Plan
     templates: Mapping[str, MailSource | NoteSource]
+    articles: Mapping[str, Article] | None  # in the order of the help site; None where another site has them
     queries: Mapping[str, SourceQuery]
     item_keys: Mapping[str, str]  # event -> the property that tells its items apart
     texts: Mapping[str, str]  # every file of rules/ and templates/ as it was read

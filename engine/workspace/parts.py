@@ -9,7 +9,7 @@ from engine.rulebook.actions import Lane
 from engine.rulebook.compile import Written
 from engine.rulebook.plan import Plan
 from engine.rulebook.spec import RuleSpec
-from engine.workspace.model import MailSource, NoteSource
+from engine.workspace.model import Article, MailSource, NoteSource
 from engine.workspace.schema import GoalsFile, Person, WorkspaceFile
 
 
@@ -26,6 +26,7 @@ class Parts:
     written: Written
     plan: Plan
     templates: Mapping[str, MailSource | NoteSource]
+    articles: Mapping[str, Article] | None
     people: Mapping[str, Person]
     channels: frozenset[str]
     prefixes: Mapping[str, str]

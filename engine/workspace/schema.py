@@ -16,6 +16,7 @@ MaxAge = Annotated[str, StringConstraints(pattern=r"^(none|[1-9][0-9]*[mhd]|[1-9
 Overlap = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]*[mhd]$")]
 Url = Annotated[str, StringConstraints(pattern=r"^(https?|mailto):\S+$")]
 Address = Annotated[str, StringConstraints(pattern=r"^[^@\s<>\",;]+@[^@\s<>\",;]+$")]
+Https = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
 Language = Literal["ja", "en"]
 Count = Annotated[int, Field(ge=1, le=100_000)]
 
@@ -147,7 +148,8 @@ class WorkspaceFile(Strict):
     """What holds for the whole workspace.
 
     `never`: no rule reaches these accounts; `appointment`: these get reminders only. `accounts_of`: the fact that names who looks after
-    an account. `sessions`, `shifts`, `excluded`: CSV files below rules/.
+    an account. `sessions`, `shifts`, `excluded`: CSV files below rules/. `help_url`: where readers find the articles; where they stand in
+    templates/help/ it may be left out, and is then /help of the deployment. `use_cases`: what articles may be for, with labels.
     """
 
     banso: Literal[1]
@@ -175,7 +177,8 @@ class WorkspaceFile(Strict):
     imprint: Imprint
     mail_kinds: dict[Name, MailKind] = {}
     product_url: Url
-    help_url: Url
+    help_url: Url | None = None
+    use_cases: dict[Name, str] = {}
     supports: dict[Name, Support] = {}
 
 

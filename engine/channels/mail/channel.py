@@ -37,7 +37,7 @@ class MailChannel:
     def preview(self, occasion: Occasion) -> Mapping[str, str]:
         rule = self.workspace.rules[occasion.touch.rule]
         wording = self._wording(template_for(rule, occasion.touch, occasion.answer.columns))
-        words = context_of(self.workspace, rule, occasion, wording.wanted)
+        words = context_of(self.workspace, rule, occasion, self.deployment, wording.wanted)
         self._tell_refusal(words, occasion)
         self._tell_answers(words, rule.do, occasion)
         check_words(words, wording.wanted)

@@ -7,8 +7,8 @@ import hmac
 import re
 from urllib.parse import quote
 
-BOUNCE, REFUSAL, ANSWER = "bounce", "refusal", "answer"
-TAG_BYTES = {BOUNCE: 8, REFUSAL: 16, ANSWER: 16}  # a local part may have 64 characters; a refusal must be hard to forge (RFC 8058 3.1)
+BOUNCE, REFUSAL, ANSWER, READER = "bounce", "refusal", "answer", "reader"
+TAG_BYTES = {BOUNCE: 8, REFUSAL: 16, ANSWER: 16, READER: 16}  # a local part may have 64 characters; a refusal must be hard to forge (RFC 8058 3.1)
 TOUCH = re.compile(r"[0-9a-f]{32}")
 
 
@@ -30,6 +30,11 @@ def refusal_url(secret: bytes, public_url: str, touch_id: str) -> str:
 def answer_url(secret: bytes, public_url: str, touch_id: str, value: str) -> str:
     """The page on which the receiver of this touch gives an answer, with that one chosen: `PUBLIC/a/TOUCH.TAG?say=VALUE`."""
     return f"{public_url.rstrip('/')}/a/{touch_id}.{tag(secret, ANSWER, touch_id)}?say={quote(value, safe='')}"
+
+
+def reader_token(secret: bytes, touch_id: str) -> str:
+    """What tells the help site who follows the link of this touch: `TOUCH.TAG`."""
+    return f"{touch_id}.{tag(secret, READER, touch_id)}"
 
 
 def touch_of(secret: bytes, purpose: str, token: str) -> str | None:
