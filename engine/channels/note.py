@@ -67,15 +67,18 @@ class HelpChannel(NoteChannel):
 
     delivery: ClassVar[Delivery] = "shown"
 
-    def preview(self, occasion: Occasion) -> Mapping[str, str]:
+    def articles(self, occasion: Occasion) -> list[str]:
+        """The names of the articles, first one first. Raises Unwritable."""
         action = self.workspace.rules[occasion.touch.rule].do
         if not isinstance(action, SuggestHelp):
             raise Unwritable(detail("other_action", occasion.touch.rule))  # the rule changed its action since
         found: str | list[str] = action.articles if isinstance(action.articles, list) else action.articles["else"]
         if isinstance(action.articles, dict):
             found = action.articles.get(str(occasion.answer.columns.get(str(action.articles["by"]))), found)
-        listed = found if isinstance(found, list) else [found]
-        return {"template": "help", "subject": "", "text": "\n".join(listed)}
+        return found if isinstance(found, list) else [found]
+
+    def preview(self, occasion: Occasion) -> Mapping[str, str]:
+        return {"template": "help", "subject": "", "text": "\n".join(self.articles(occasion))}
 
 
 class ListTransport:

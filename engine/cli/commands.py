@@ -29,6 +29,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "timeline": ("accounts", "Show what happened to an account, with what banso did and until when each touch is valid."),
     "preview": ("accounts", "Show the message a rule would send to an account, whether or not it matches now; sends nothing."),
     "facts": ("accounts", "List the facts that rules can use, or their values for one account with source and age."),
+    "guide": (
+        "guide",
+        "Write the introduction guide: all steps with what they are for, their screens and texts; for an account with what it has done.",
+    ),
     "load": ("data", "Load product logs and histories into the lake; what was loaded before changes nothing."),
     "compact": ("data", "Move new records from the ledger's tail into the lake."),
     "report": ("data", "Answer one question about many accounts or contacts."),

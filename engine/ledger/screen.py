@@ -1,4 +1,4 @@
-"""Touches that wait for the customer to look at his screen: what may be shown, and what he did with it."""
+"""Touches that wait for the customer to come and look: what may be shown, and what he did with it."""
 
 from sqlalchemy import Connection, and_, or_, select, update
 
@@ -6,14 +6,12 @@ from engine.ledger.tables import touches
 from engine.ledger.touches import LOOKED_AT, as_touch
 from engine.touches.touch import State, Touch
 
-SHOWN = frozenset({"popup"})
 
-
-def on_screen(connection: Connection, account: str, now: int, today: int) -> list[Touch]:
-    """The account's popups that may still be shown, and those that were shown, are valid and have no answer yet; the newest first."""
+def on_screen(connection: Connection, account: str, channel: str, now: int, today: int) -> list[Touch]:
+    """The account's touches of a channel that may still be shown, and those that were shown and are valid; the newest first."""
     fresh = and_(touches.c.state == State.PENDING, touches.c.due_at <= now, touches.c.deadline >= now)
     there = and_(touches.c.state == State.SENT, touches.c.window_last_day >= today)
-    mine = and_(touches.c.account_id == account, touches.c.channel.in_(SHOWN), touches.c.reply.is_(None), LOOKED_AT)
+    mine = and_(touches.c.account_id == account, touches.c.channel == channel, LOOKED_AT)
     rows = connection.execute(select(touches).where(mine, or_(fresh, there)).order_by(touches.c.decided_at.desc(), touches.c.id)).mappings()
     return [as_touch(row) for row in rows]
 

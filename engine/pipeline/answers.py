@@ -49,10 +49,8 @@ def answer_record(workspace: Workspace, touch: Touch, field: str, said: str, now
     if not accepted(workspace, field, said, day):
         return None
     value, number = normalise(workspace.field_kinds().get(field, "text"), said, day)
-    prefix = field.partition(".")[0]
-    source = next((name for name, each in workspace.settings.sources.items() if prefix in each.events), "banso")
     identity = f"{touch.channel}:{touch.id}:{field}:{sha256(said.encode()).hexdigest()[:8]}:{now // SECOND}"
-    return Record(source, identity, touch.account_id, now, 0, touch.contact_id, field=field, value=value, number=number)
+    return Record(workspace.source_of(field), identity, touch.account_id, now, 0, touch.contact_id, field=field, value=value, number=number)
 
 
 def asked_by(system: System, secret: bytes, token: str) -> Asked | None:

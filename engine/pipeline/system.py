@@ -1,6 +1,6 @@
 """A deployment opened for work: its settings, clock, ledger, lake and workspace."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +13,8 @@ from engine.channels import CHANNELS
 from engine.clock import Clock, monotonic_seconds
 from engine.config import Config
 from engine.errors import BansoError, Fault
+from engine.help.search import Index
+from engine.help.shelves import articles_of
 from engine.ledger import instants
 from engine.ledger import records as ledger_records
 from engine.ledger.counterfoils import Counterfoils
@@ -44,6 +46,8 @@ class System:
     _looked_at: float = 0.0
     _read_at: float = 0.0
     _evaluators: dict[str, Evaluator] = field(default_factory=dict)
+    _indexes: dict[str, Index] = field(default_factory=dict)
+    _papers: dict[str, bytes] = field(default_factory=dict)
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -102,6 +106,18 @@ class System:
         if workspace.hash not in self._evaluators:
             self._evaluators = {workspace.hash: compile_python(workspace.plan, workspace.zone, workspace.business)}
         return self._evaluators[workspace.hash]
+
+    def index(self, workspace: Workspace) -> Index:
+        """The search over the articles of a workspace, made once."""
+        if workspace.hash not in self._indexes:
+            self._indexes = {workspace.hash: Index(articles_of(workspace))}
+        return self._indexes[workspace.hash]
+
+    def paper(self, workspace: Workspace, make: Callable[[], bytes]) -> bytes:
+        """The guide for everybody as a PDF, made once for a workspace: anybody may ask for it, and typesetting takes a second."""
+        if workspace.hash not in self._papers:
+            self._papers = {workspace.hash: make()}
+        return self._papers[workspace.hash]
 
     def rule_set(self, digest: str) -> Workspace:
         """The workspace of that hash as a past decision knew it; today's where it was not kept or cannot be read any more."""

@@ -1,13 +1,18 @@
 """timeline: what happened to an account until an instant, with what banso did as it stood then."""
 
+import json
 from dataclasses import dataclass
 
+from engine.channels.words import title_of
 from engine.errors import refuse
 from engine.ledger import touches as ledger_touches
 from engine.pipeline.system import System
 from engine.records.lake import read_accounts
 from engine.records.record import Record, bucket_of
 from engine.touches.touch import State, Touch
+from engine.workspace.model import Workspace
+
+ARTICLE_VIEWED = "help.viewed"
 
 
 @dataclass(frozen=True)
@@ -32,15 +37,28 @@ def timeline(system: System, account: str, instant: int) -> list[Moment]:
         touches = ledger_touches.touches_of(connection, [account], until=instant)
     if not found and not touches:
         raise refuse("E640", account, account=account)
-    moments = [_of_record(record) for record in found if record.occurred_at <= instant and record.known_at <= instant and record.event != "mail.sent"]
+    workspace = system.workspace
+    moments = [
+        _of_record(workspace, record)
+        for record in found
+        if record.occurred_at <= instant and record.known_at <= instant and record.event != "mail.sent"
+    ]
     moments += [_of_touch(touch, instant) for touch in touches]
     return sorted(moments, key=lambda each: (each.at, each.kind, each.what))
 
 
-def _of_record(record: Record) -> Moment:
+def _of_record(workspace: Workspace, record: Record) -> Moment:
     if record.field is not None:
         return Moment(record.occurred_at, "record", record.field, record.value or "", record.source)
-    return Moment(record.occurred_at, "record", record.event or "", record.properties or "", record.source)
+    return Moment(record.occurred_at, "record", record.event or "", _said(workspace, record), record.source)
+
+
+def _said(workspace: Workspace, record: Record) -> str:
+    """The properties as they came; an article of ours under its title."""
+    if record.event != ARTICLE_VIEWED or record.properties is None:
+        return record.properties or ""
+    name = json.loads(record.properties).get("article")
+    return f"{title_of(workspace, name)} ({name})" if name in (workspace.articles or {}) else record.properties
 
 
 def _of_touch(touch: Touch, instant: int) -> Moment:

@@ -34,7 +34,7 @@ NOT_IN_YET: Final = frozenset({"account_issued", "login"})
 """In front of these the company has not logged in once, so it cannot visit."""
 CANDIDATE_ACTS: Final = frozenset({"briefing_booked", "interview_booked"})
 SCREENS: Final = tuple(props_of(screen=s) for s in ("company_profile", "job_posting", "mail_template", "user_rights"))
-ARTICLES: Final = tuple(props_of(article=a) for a in ("first-settings", "flow-basics", "invite-briefing", "link-calendar"))
+ARTICLES: Final = tuple(props_of(article=a) for a in ("video/initial-settings", "video/flow", "steps/briefing-guide", "steps/interview-slots"))
 SEARCHES: Final = tuple(props_of(query=q) for q in ("面接官 追加", "日程 自動", "一括 登録", "説明会 複製", "権限 エラー"))
 
 

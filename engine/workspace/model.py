@@ -196,6 +196,11 @@ class Workspace:
         """The names that touches, pauses and approvals of a rule may stand under; one that is no rule of today may still have some."""
         return self.rules[name].names(name) if name in self.rules else (name,)
 
+    def source_of(self, name: str) -> str:
+        """The source that an event or field belongs to; what nobody declared is banso's own."""
+        prefix = name.partition(".")[0]
+        return next((source for source, each in self.settings.sources.items() if prefix in each.events), "banso")
+
     def field_kinds(self) -> dict[str, Kind]:
         """What each field's values are read as: the declared type of the fact on it."""
         return {spec.attribute: spec.type_ for spec in self.facts.values() if isinstance(spec, Attribute)}

@@ -10,7 +10,7 @@ from engine.errors import BansoError, Fault
 from engine.workspace.load import load_workspace
 from engine.workspace.model import Workspace
 from tests.story import SPACE
-from tests.workspace.writings import workspace
+from tests.workspace.writings import ROOT, workspace
 
 FLOW = "templates/help/video/flow.md"
 HEAD = "---\ntitle: 選考フロー\n---\n"
@@ -188,3 +188,14 @@ def test_every_use_case_of_the_example_has_articles() -> None:
     space = workspace("ja")
     used = {each for article in (space.articles or {}).values() for each in article.use_cases}
     assert used == set(space.settings.use_cases)
+
+
+def test_the_article_in_the_manual_is_a_good_one(root: Path) -> None:
+    manual = (ROOT / "docs/help.md").read_text(encoding="utf-8")
+    text = manual.partition("````markdown\n")[2].partition("````")[0].replace("[start, new_grad]", "[new_grad]")
+    write(root, FLOW, text)
+    write(root, "templates/help/video/help.md", "---\ntitle: 使い方\n---\n本文\n")
+    write(root, "templates/help/video/checklist.csv", "区分\n")
+    flow = (load(root).articles or {})["video/flow"]
+    assert [each.title for each in flow.ready_texts] == ["応募へのお礼"]
+    assert flow.keywords == ("ステップ", "段階")
