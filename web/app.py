@@ -16,7 +16,7 @@ from engine.errors import BansoError
 from engine.pipeline.keys import Keyring
 from engine.pipeline.ops import Status, gauges, lateness, open_work, status
 from engine.pipeline.system import System
-from web import answers, events, feedback, helpsite, refusal, screen
+from web import answers, clicks, events, feedback, helpsite, refusal, screen
 from web.metrics import CONTENT_TYPE_LATEST, written
 from web.reactor import Reactor
 from web.requests import Gate, as_refusal, refusal_to
@@ -35,6 +35,7 @@ def make_app(system: System, reactor: Reactor, gate: Gate) -> FastAPI:
     app.include_router(screen.routes(system, reactor, Gate(gate.at_most)))  # a gate of its own: a burst of events takes no popup's place
     app.include_router(refusal.routes(system))
     app.include_router(answers.routes(system, reactor))
+    app.include_router(clicks.routes(system, reactor))
     app.include_router(feedback.routes(system))
     app.include_router(helpsite.routes(system, reactor))
     app.add_exception_handler(HTTPException, partial(_refused, system))

@@ -73,6 +73,7 @@ class Channel(Strict):
     `valid_days`: calendar days a touch is valid, the day of the touch being day 1; also the deadline unless `send_within_days` says otherwise.
     `touch`: the record that proves a touch; `response`: records that answer one; `outcome`: records that end a task.
     `send_between`: what a night decides goes out within these hours, each account at a time of its own, so that not all comes at once.
+    `record_clicks`: the link of a mail goes by way of the deployment, which then knows that somebody followed it.
     `load`: points against `load_limit`. `rank`: which accounts come first where the team's day is short.
     """
 
@@ -84,6 +85,7 @@ class Channel(Strict):
     touch: EventName | None = None
     response: list[EventName] = []
     outcome: list[EventName] = []
+    record_clicks: bool = False
     load: Annotated[int, Field(ge=0, le=100)] = 0
     caps: Caps = Caps()
     rank: list[dict[Name, Literal["low", "high"]]] = []

@@ -8,7 +8,7 @@ from engine.channels.letter import Delivery, Letter, Occasion, Unwritable
 from engine.channels.mail.headers import Envelope, headers_of, is_advertising, refusal_of, return_path
 from engine.channels.mail.message import assemble, checked_address, clean
 from engine.channels.mail.rendering import SUBJECT_MAX, Wording, check_words, compiled
-from engine.channels.mail.tags import answer_url
+from engine.channels.mail.tags import answer_url, click_url
 from engine.channels.question import question_about
 from engine.channels.words import Word, context_of, template_for
 from engine.detail import detail
@@ -41,6 +41,7 @@ class MailChannel:
         self._tell_refusal(words, occasion)
         self._tell_answers(words, rule.do, occasion)
         check_words(words, wording.wanted)
+        self._lead_by_us(words, occasion)
         try:
             subject, text, html = wording.render(words)
         except Exception as error:  # a template may raise anything; it fails its own letter and no other
@@ -64,6 +65,13 @@ class MailChannel:
             return
         choices = question_about(self.workspace, action.save_to).choices
         words["answer"] = {value: answer_url(secret, public_url, occasion.touch.id, value) for value in choices}
+
+    def _lead_by_us(self, words: dict[str, Word], occasion: Occasion) -> None:
+        """The link goes by us where clicks are to be recorded."""
+        public_url, secret, link = self.deployment.public_url, self.deployment.secret, words["link"]
+        recorded = self.workspace.settings.channels[occasion.touch.channel].record_clicks
+        if recorded and public_url is not None and secret is not None and isinstance(link, Mapping) and link.get("url", "").startswith("https://"):
+            words["link"] = {**link, "url": click_url(secret, public_url, occasion.touch.id, link["url"])}
 
     def write(self, occasion: Occasion, mark: str = "") -> Letter:
         """`mark` goes before the subject."""

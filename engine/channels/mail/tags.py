@@ -7,8 +7,14 @@ import hmac
 import re
 from urllib.parse import quote
 
-BOUNCE, REFUSAL, ANSWER, READER = "bounce", "refusal", "answer", "reader"
-TAG_BYTES = {BOUNCE: 8, REFUSAL: 16, ANSWER: 16, READER: 16}  # a local part may have 64 characters; a refusal must be hard to forge (RFC 8058 3.1)
+BOUNCE, REFUSAL, ANSWER, READER, CLICK = "bounce", "refusal", "answer", "reader", "click"
+TAG_BYTES = {
+    BOUNCE: 8,
+    REFUSAL: 16,
+    ANSWER: 16,
+    READER: 16,
+    CLICK: 16,
+}  # a local part may have 64 characters; a refusal must be hard to forge (RFC 8058 3.1)
 TOUCH = re.compile(r"[0-9a-f]{32}")
 
 
@@ -35,6 +41,22 @@ def answer_url(secret: bytes, public_url: str, touch_id: str, value: str) -> str
 def reader_token(secret: bytes, touch_id: str) -> str:
     """What tells the help site who follows the link of this touch: `TOUCH.TAG`."""
     return f"{touch_id}.{tag(secret, READER, touch_id)}"
+
+
+def click_url(secret: bytes, public_url: str, touch_id: str, url: str) -> str:
+    """The way by us to the link of this touch: `PUBLIC/c/TOUCH.TAG?to=URL`. The tag is of the address too, so it leads nowhere else."""
+    return f"{public_url.rstrip('/')}/c/{touch_id}.{tag(secret, CLICK, _linked(touch_id, url))}?to={quote(url, safe='')}"
+
+
+def clicked_touch(secret: bytes, token: str, url: str) -> str | None:
+    """The touch of a link by us, if we wrote it to lead to this address."""
+    touch_id, dot, found = token.partition(".")
+    ours = TOUCH.fullmatch(touch_id) is not None and dot == "." and found.isascii()
+    return touch_id if ours and hmac.compare_digest(tag(secret, CLICK, _linked(touch_id, url)), found) else None
+
+
+def _linked(touch_id: str, url: str) -> str:
+    return f"{touch_id}\0{url}"
 
 
 def touch_of(secret: bytes, purpose: str, token: str) -> str | None:
