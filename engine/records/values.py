@@ -33,6 +33,7 @@ DATES = (
     re.compile(rf"{YEAR}年(?:{MONTH}月(?:{DAY}日|(?P<third>[上中下])旬)?)?"),
     re.compile(rf"{MONTH}月(?:{DAY}日|(?P<third>[上中下])旬)?"),
 )
+KEPT_DAYS = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})/([0-9]{4}-[0-9]{2}-[0-9]{2})")
 DECORATION = re.compile(r"\s+|\([月火水木金土日]\)")
 THIRDS = MappingProxyType({"上": (1, 10), "中": (11, 20), "下": (21, 31)})
 YEARS_AHEAD = 9  # 29 February comes again within eight years, over a year like 2100
@@ -104,6 +105,8 @@ TYPES = (*KINDS, "date")  # every word that may be declared
 
 
 def _date(plain: str, said_on: int) -> Meaning:
+    if (day := _first_day(plain)) is not None:
+        return plain, day
     bare = DECORATION.sub("", plain)
     found = next((match for pattern in DATES if (match := pattern.fullmatch(bare))), None)
     days = _days_meant(found, said_on) if found else None
@@ -112,6 +115,16 @@ def _date(plain: str, said_on: int) -> Meaning:
     first, last = days
     text = first.isoformat() if first == last else f"{first.isoformat()}/{last.isoformat()}"
     return text, day_of_date(first)
+
+
+def _first_day(plain: str) -> int | None:
+    """Of days from and to as they are kept: what was read once means the same when it is read again."""
+    found = KEPT_DAYS.fullmatch(plain)
+    try:
+        first, last = (date.fromisoformat(each) for each in found.groups()) if found else (date.max, date.min)
+    except ValueError:  # the 30th of February
+        return None
+    return day_of_date(first) if first < last else None
 
 
 def _days_meant(found: re.Match[str], said_on: int) -> Days | None:

@@ -83,9 +83,25 @@ def test_single_days(text: str, day: str) -> None:
 )
 def test_dates_of_lower_precision_are_intervals(text: str, interval: str) -> None:
     assert meant("date", text) == (interval, day_of_date(date.fromisoformat(interval[:10])))
+    assert meant("date", interval) == meant("date", text), "what is kept is read again where a declaration changed"
 
 
-@pytest.mark.parametrize("text", ["2026-02-30", "13月", "4/31", "来月", "未定", "0000-01-01", "20260407", "4-7", "2026-04-07 10:30:00"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-02-30",
+        "13月",
+        "4/31",
+        "来月",
+        "未定",
+        "0000-01-01",
+        "20260407",
+        "4-7",
+        "2026-04-07 10:30:00",
+        "2026-04-10/2026-04-01",
+        "2026-02-01/2026-02-30",
+    ],
+)
 def test_what_is_no_date_keeps_its_text_and_has_no_number(text: str) -> None:
     assert meant("date", text) == (text, None)
 
