@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 
-from engine.channels.question import Question
+from engine.channels.question import choices_of
 from engine.errors import BansoError
 from engine.ledger.open import StoreError
-from engine.messages import Language, say
+from engine.messages import say
 from engine.pipeline.answers import Answered, Asked, NoAnswer, asked_by, keep_answer
 from engine.pipeline.postal import deployment_of
 from engine.pipeline.system import System
@@ -20,7 +20,6 @@ from web.requests import form_of
 
 log = logging.getLogger("banso.web")
 AGAIN = {"Retry-After": "5"}
-YES_NO = ("true", "false")
 
 
 def routes(system: System, reactor: Reactor) -> APIRouter:
@@ -86,7 +85,7 @@ class _Page:
 
     def _question(self, asked: Asked, field: str, word: str, said: str, status: int = 200) -> HTMLResponse:
         question = asked.questions[field]
-        values = {"field": field, "question": question, "choices": _choices(question, self.language), "said": said}
+        values = {"field": field, "question": question, "choices": list(choices_of(question, self.language).items()), "said": said}
         return self._page(word, values, status)
 
     def _told(self, word: str, status: int = 200, headers: Mapping[str, str] | None = None) -> HTMLResponse:
@@ -102,9 +101,3 @@ class _Page:
             "button": say(self.language, "answer_button.send"),
         }
         return page("answers.html", {**frame, **values}, status, headers)
-
-
-def _choices(question: Question, language: Language) -> list[tuple[str, str]]:
-    if question.form == "yes_no":
-        return [(value, say(language, f"answer_choice.{value}")) for value in YES_NO]
-    return list(question.choices.items())

@@ -16,7 +16,7 @@ from engine.errors import BansoError
 from engine.pipeline.keys import Keyring
 from engine.pipeline.ops import Status, gauges, lateness, open_work, status
 from engine.pipeline.system import System
-from web import answers, clicks, events, feedback, helpsite, refusal, screen
+from web import answers, clicks, events, feedback, helpsite, refusal, screen, script
 from web.metrics import CONTENT_TYPE_LATEST, written
 from web.reactor import Reactor
 from web.requests import Gate, as_refusal, refusal_to
@@ -33,6 +33,7 @@ def make_app(system: System, reactor: Reactor, gate: Gate) -> FastAPI:
     app = FastAPI(title="banso", docs_url=None, redoc_url=None)
     app.include_router(events.routes(system, Keyring(system), reactor, gate))
     app.include_router(screen.routes(system, reactor, Gate(gate.at_most)))  # a gate of its own: a burst of events takes no popup's place
+    app.include_router(script.routes())
     app.include_router(refusal.routes(system))
     app.include_router(answers.routes(system, reactor))
     app.include_router(clicks.routes(system, reactor))

@@ -45,7 +45,7 @@ def refusal_to(request: Request, problem: Refusal, origins: frozenset[str]) -> J
     """A refusal that the page's script may read, if it is a page of the product."""
     headers, origin = dict(problem.headers or {}), request.headers.get("origin")
     if origin in origins:
-        headers |= {"Access-Control-Allow-Origin": str(origin), "Vary": "Origin"}
+        headers |= {"Access-Control-Allow-Origin": str(origin), "Access-Control-Expose-Headers": "Retry-After", "Vary": "Origin"}
     return JSONResponse({"detail": problem.detail}, problem.status_code, headers)
 
 

@@ -6,8 +6,10 @@ from fastapi import APIRouter, Header, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from engine.channels.question import Question, choices_of
 from engine.errors import BansoError
 from engine.ledger.open import StoreError
+from engine.messages import Language, say
 from engine.pipeline.screen import NextAction, Word, next_action, respond
 from engine.pipeline.system import System
 from engine.pipeline.visitors import NoVisitor, Visitor, visitor_of
@@ -30,16 +32,31 @@ class Choice(BaseModel):
 
 
 class QuestionTold(BaseModel):
-    """`form`: one, many, yes_no, number, date or text; choices only for one and many."""
+    """`form`: one, many, yes_no, number, date or text; choices for the first three."""
 
     form: str
     choices: list[Choice]
 
 
+class Words(BaseModel):
+    """What stands on and around a popup's buttons, in the language of its texts."""
+
+    later: str
+    close: str
+    send: str
+    thanks: str
+    no_answer: str
+    not_sent: str
+    new_tab: str
+    notice: str
+
+
 class ActionTold(BaseModel):
-    """One popup in plain texts."""
+    """One popup in plain texts. `language` is that of all of them: ja or en."""
 
     id: str
+    language: str
+    words: Words
     title: str
     paragraphs: list[str]
     link: LinkTold | None
@@ -84,7 +101,7 @@ def routes(system: System, reactor: Reactor, gate: Gate) -> APIRouter:
         _let_in(request, response, origins)
         with gate:
             found = await run_in_threadpool(_told, system, reactor, authorization)
-        return Shown(action=None if found is None else _action(found))
+        return Shown(action=None if found is None else _action(found, system.workspace.settings.workspace.language))
 
     @router.post(f"{PATH}/{{touch}}/{{word}}", operation_id="respond")
     async def act(request: Request, response: Response, touch: str, word: Word, said: Answered | None = None, authorization: Bearer = "") -> Kept:
@@ -153,9 +170,29 @@ def _respond(system: System, reactor: Reactor, authorization: str, touch: str, w
     reactor.answer(response.answers)
 
 
-def _action(found: NextAction) -> ActionTold:
+def _action(found: NextAction, language: Language) -> ActionTold:
     screen = found.screen
     link = LinkTold(label=screen.link.label, url=screen.link.url) if screen.link else None
-    asked = screen.question
-    question = QuestionTold(form=asked.form, choices=[Choice(value=each, label=words) for each, words in asked.choices.items()]) if asked else None
-    return ActionTold(id=found.touch_id, title=screen.title, paragraphs=list(screen.paragraphs), link=link, question=question)
+    question = _question(screen.question, language) if screen.question else None
+    texts = list(screen.paragraphs)
+    return ActionTold(
+        id=found.touch_id, language=language, words=_words(language), title=screen.title, paragraphs=texts, link=link, question=question
+    )
+
+
+def _question(asked: Question, language: Language) -> QuestionTold:
+    choices = [Choice(value=each, label=words) for each, words in choices_of(asked, language).items()]
+    return QuestionTold(form=asked.form, choices=choices)
+
+
+def _words(language: Language) -> Words:
+    return Words(
+        later=say(language, "screen.later"),
+        close=say(language, "screen.close"),
+        send=say(language, "screen.send"),
+        thanks=say(language, "screen.thanks"),
+        no_answer=say(language, "screen.no_answer"),
+        not_sent=say(language, "screen.not_sent"),
+        new_tab=say(language, "screen.new_tab"),
+        notice=say(language, "screen.notice"),
+    )

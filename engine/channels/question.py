@@ -6,11 +6,13 @@ from typing import Literal
 
 from engine.facts.attribute import Attribute
 from engine.facts.spec import FactSpec
+from engine.messages import Language, say
 from engine.records.record import NO_NUMBER, NO_VALUE
 from engine.records.values import normalise
 from engine.workspace.model import Workspace
 
 Form = Literal["one", "many", "yes_no", "number", "date", "text"]
+YES_NO = ("true", "false")
 FORMS: Mapping[str, Form] = {"enum": "one", "tags": "many", "bool": "yes_no", "number": "number", "date": "date", "text": "text"}
 
 
@@ -21,6 +23,13 @@ class Question:
     label: str
     form: Form
     choices: Mapping[str, str]
+
+
+def choices_of(question: Question, language: Language) -> Mapping[str, str]:
+    """Value → words of what there is to choose from, yes and no included; none where the answer is written."""
+    if question.form == "yes_no" and not question.choices:
+        return {each: say(language, f"answer_choice.{each}") for each in YES_NO}
+    return question.choices
 
 
 def question_about(workspace: Workspace, field: str) -> Question:

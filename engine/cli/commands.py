@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "mail": ("mail", "Mail: what to look at before the first one goes, and what comes back."),
     "ops": ("ops", "Queues, pauses and sources."),
     "key": ("keys", "Keys by which products send events."),
+    "popup": ("popups", "Popups: the line by which the product's pages load them."),
     "suppress": ("ops", "Never mail an address again, from this moment on, across all rules."),
     "doctor": ("ops", "Look for everything that can be wrong with a deployment; exit 1 if something is."),
     "nightly": ("processes", "Decide for all accounts and plan the touches; the same night twice adds nothing."),

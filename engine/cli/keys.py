@@ -9,6 +9,7 @@ from rich.table import Table
 
 from engine.cli.door import AsJson, Door, out, parse_instant, print_json, shown
 from engine.cli.ops import By
+from engine.cli.popups import print_tag
 from engine.cli.watch import WITH_YEAR
 from engine.ledger.keys import Key
 from engine.messages import Language, say
@@ -63,6 +64,8 @@ def new(
         else:
             out.print(say(door.language(system), "apikey.made_now", name=name))
             out.print(secret, soft_wrap=True, highlight=False)
+            if scope == POPUP:
+                print_tag(door.config.public_url, door.language(system))
 
 
 def _secret(system: System, scope: str, name: str) -> str:

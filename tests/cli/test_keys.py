@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.said import BAD_USAGE, FINE, Banso
+from web.script import tag
 
 
 def test_a_key_is_shown_once_listed_and_revoked(banso: Banso, language: str) -> None:
@@ -51,3 +52,16 @@ def test_the_secret_for_popups_is_made_from_ours_and_the_name(banso: Banso, tmp_
     second = json.loads(banso("key", "new", "app-2", "--scope", "popup", "--json").out)
     assert re.fullmatch(r"ps_[0-9a-f]{64}", first["key"])
     assert first["key"] != second["key"]
+
+
+def test_with_the_secret_comes_the_line_for_the_pages(banso: Banso, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str) -> None:
+    (tmp_path / "secret").write_text("ab" * 32 + "\n", encoding="utf-8")
+    monkeypatch.setenv("BANSO_SECRET_FILE", str(tmp_path / "secret"))
+    assert "banso popup tag" in banso("key", "new", "app", "--scope", "popup", language=language).out
+    assert banso("popup", "tag", language=language).refuses("E657")
+    monkeypatch.setenv("BANSO_PUBLIC_URL", "https://u.example.jp/b")
+    line = tag("https://u.example.jp/b")
+    assert line.startswith('<script async src="https://u.example.jp/b/popup-')
+    assert line in banso("popup", "tag", language=language).out.splitlines()
+    assert line in banso("key", "new", "app-2", "--scope", "popup", language=language).out.splitlines()
+    assert json.loads(banso("popup", "tag", "--json").out) == {"tag": line}

@@ -12,14 +12,16 @@ import httpx
 import jwt
 import pytest
 
-from engine.channels.question import FORMS
+from engine.channels.question import FORMS, Question
 from engine.ledger.keys import Key
 from engine.pipeline.keys import add_key, revoke_key
 from engine.pipeline.screen import WORDS
 from engine.pipeline.visitors import popup_secret
+from engine.records.values import normalise
 from tests.builders import AZURE, a_contact, a_customer, a_record, at
 from tests.story import ROOT, Story
 from tests.web.door import Web, a_key, records_of
+from web.screen import _question
 
 NOW = "2026-04-07 10:00"
 ORIGIN = "https://app.example.jp"
@@ -140,6 +142,7 @@ def test_answers_mean_what_the_workspace_declares(story: Story, template: str, a
     assert tell(story, action["id"], "answered", answer).status_code == 200, action
     (record,) = [each for each in records_of(story.system, AZURE) if each.source_id.startswith(f"popup:{action['id']}:")]
     assert record.value == kept
+    assert story.facts(NOW)[str(record.field).removeprefix("hearing.")] is not None
 
 
 def test_errors_bring_a_video_and_then_the_support_centre(story: Story) -> None:
@@ -232,6 +235,28 @@ def test_only_the_products_own_pages_are_answered(story: Story) -> None:
     assert (preflight.status_code, preflight.headers["Access-Control-Allow-Headers"]) == (204, "authorization, content-type")
     over = ask("GET", OPEN, headers={**token(story, secret="ps_" + "0" * 64), "Origin": ORIGIN})
     assert (over.status_code, over.headers["Access-Control-Allow-Origin"]) == (403, ORIGIN), "its own page may read why"
+
+
+def test_the_words_around_it_are_in_the_language_of_its_texts(story: Story) -> None:
+    happens(story, "product.login")
+    action = look(story)
+    assert (action["language"], action["words"]["later"], action["words"]["close"]) == ("ja", "あとで", "閉じる")
+    assert all(action["words"].values())
+
+
+def test_yes_and_no_are_choices_like_others() -> None:
+    asked = _question(Question("", "yes_no", {}), "ja")
+    assert [(each.value, each.label) for each in asked.choices] == [("true", "はい"), ("false", "いいえ")]
+    assert [normalise("bool", each.value, 0)[1] for each in asked.choices] == [1, 0]
+    assert _question(Question("", "yes_no", {"true": "減った", "false": "減っていない"}), "ja").choices[0].label == "減った"
+
+
+def test_a_page_may_read_when_to_come_again(story: Story, tmp_path: Path) -> None:
+    headers = {**token(story), "Origin": ORIGIN}
+    (tmp_path / "secret").unlink()
+    answer = Web(story.system).ask("GET", OPEN, headers=headers)
+    assert answer.headers["Access-Control-Expose-Headers"] == "Retry-After"
+    assert int(answer.headers["Retry-After"]) > 0
 
 
 def test_an_answer_tells_nothing_but_the_popup(story: Story) -> None:
