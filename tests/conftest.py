@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_socket
@@ -13,12 +14,17 @@ from engine.ledger.open import open_ledger
 from tests.inbox import Inbox, free_port, running_inbox
 from tests.story import Story
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 GOLDEN = Path(__file__).parent / "golden"
 YAMMER = "BANSO_YAMMER_DATA"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mutations", metavar="PART/PARTS", help="Spoil the workspace in every way, or every PARTS-th, instead of a few of each kind.")
+    parser.addoption("--chromium", metavar="PATH", help="Also run the tests in a browser, in this one; `make test-browser` finds it.")
+    parser.addoption("--pictures", metavar="FOLDER", help="Write pictures of what the browser shows, for the documents.")
     parser.addoption("--update-golden", action="store_true", help="Write what came out as the new golden files; read the diff before you commit it.")
 
 
@@ -36,17 +42,19 @@ def pytest_runtest_setup() -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The long ones begin first, whatever the order of the others, else one process does its last while the other has none.
 
-    Tests of data that is not part of the repository are not there without it: a skip would be counted and soon overlooked.
+    Tests of data or of a browser that are not part of the repository are not there without them: a skip would be counted and soon overlooked.
     """
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
-    if os.environ.get(YAMMER):
-        return
-    without = [item for item in items if "yammer" in getattr(item, "fixturenames", ())]
+    given = {"yammer": os.environ.get(YAMMER), "chromium": config.getoption("--chromium"), "pictures": config.getoption("--pictures")}
+    absent = {name for name, value in given.items() if not value}
+    without = [item for item in items if absent.intersection(getattr(item, "fixturenames", ()))]
     config.hook.pytest_deselected(items=without)
     items[:] = [item for item in items if item not in without]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if not config.getoption("--chromium"):
+        terminalreporter.write_line("Nothing was looked at in a browser: make test-browser does.", yellow=True)
     if not os.environ.get(YAMMER):
         terminalreporter.write_line(f"The yammer tables were not compared: {YAMMER} names no directory (make test YAMMER_DATA=DIR).", yellow=True)
 
@@ -84,6 +92,21 @@ def story(tmp_path: Path, inbox: Inbox) -> Iterator[Story]:
 def yammer() -> Path:
     """The directory of the yammer data; tests that ask for it are collected only where it is given."""
     return Path(os.environ[YAMMER])
+
+
+@pytest.fixture(scope="session")
+def chromium(request: pytest.FixtureRequest) -> Iterator["Browser"]:
+    """A browser; tests that ask for it are collected only where one is named."""
+    from tests.browser.chromium import running_chromium
+
+    with running_chromium(request.config.getoption("--chromium")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def pictures(request: pytest.FixtureRequest) -> Path:
+    """Where pictures for the documents are written; who asks for it is collected only where one is named."""
+    return Path(request.config.getoption("--pictures"))
 
 
 @pytest.fixture(scope="session")
