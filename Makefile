@@ -34,6 +34,9 @@ test: $(VENV)/.dev ## Run the whole test suite
 test-editor: $(VENV)/.dev ## Hold the editor schemas against a real YAML language server (needs node and npm; fetches a package)
 	@$(BIN)/python -m tests.editor
 
+test-clients: $(VENV)/.dev ## Send events by the Node clients of Segment, RudderStack and PostHog (needs node and npm; fetches packages)
+	@$(BIN)/python -m tests.clients
+
 test-browser: $(VENV)/.dev ## See the popup in a real Chromium, if there is one (BANSO_CHROMIUM names another)
 	@$(BIN)/python -m tests.browser
 
@@ -88,4 +91,4 @@ lock: ## Make the lock files anew (needs uv)
 clean: ## Remove the virtual environment and state
 	rm -rf $(VENV) .banso examples/*/.banso build *.egg-info
 
-.PHONY: help demo up test test-editor test-browser check fix bench soak promises mutations lock clean
+.PHONY: help demo up test test-editor test-clients test-browser check fix bench soak promises mutations lock clean
