@@ -50,9 +50,14 @@ class Recent:
 
     def judge(self, system: System, workspace: Workspace, account: str, instant: int) -> Judged:
         """One account now, as `judge_one` with `exact` says it; from the lake only if the account was not judged lately."""
-        judged = self._again(system, workspace, account, instant) or self._anew(system, workspace, account, instant)
+        judged = self._again(system, workspace, account, instant, exact=True) or self._anew(system, workspace, account, instant, exact=True)
         self._keep(account, Kept(workspace.hash, judged.arrival, instant, dump(judged.fold)))
         return judged
+
+    def look(self, system: System, workspace: Workspace, account: str, instant: int) -> Judged:
+        """The same for somebody who only looks: it waits for nobody who accepts records, and so is not kept."""
+        found = self._again(system, workspace, account, instant, exact=False)
+        return found or self._anew(system, workspace, account, instant, exact=False)
 
     def stale(self, system: System, workspace: Workspace, now: int) -> frozenset[str]:
         """The stale sources, asked anew once a minute: freshness is counted in hours."""
@@ -65,13 +70,14 @@ class Recent:
         with self._lock:
             self._folds.clear()
 
-    def _again(self, system: System, workspace: Workspace, account: str, instant: int) -> Judged | None:
+    def _again(self, system: System, workspace: Workspace, account: str, instant: int, *, exact: bool) -> Judged | None:
         with self._lock:
             kept = self._folds.get(account)
         if kept is None or kept.rule_set != workspace.hash or not 0 <= instant - kept.instant < KEPT_FOR:
             return None
-        with system.ledger.write() as connection:
-            instants.shut_out_acceptors(connection)
+        with system.ledger.write() if exact else system.ledger.read() as connection:
+            if exact:
+                instants.shut_out_acceptors(connection)
             if ledger_records.newest_bulk(connection) > kept.arrival:
                 return None
             arrival = instants.arrival(connection)
@@ -83,10 +89,10 @@ class Recent:
         answer = system.evaluator(workspace).answer(fold, instant, self.stale(system, workspace, instant))
         return Judged(account, fold, answer, arrival)
 
-    def _anew(self, system: System, workspace: Workspace, account: str, instant: int) -> Judged:
+    def _anew(self, system: System, workspace: Workspace, account: str, instant: int, *, exact: bool) -> Judged:
         self.read += 1
         stale = self.stale(system, workspace, instant)
-        return judge_one(system, account, instant, exact=True, rules=workspace, stale=stale)[0]
+        return judge_one(system, account, instant, exact=exact, rules=workspace, stale=stale)[0]
 
     def _keep(self, account: str, kept: Kept) -> None:
         with self._lock:

@@ -94,7 +94,7 @@ def shown(system: System, reader: Reader, touches: Sequence[Touch]) -> Answers:
 
 def where_is(system: System, account: str, recent: Recent) -> Where:
     """Where an account stands now."""
-    columns = recent.judge(system, system.workspace, account, system.clock.now()).answer.columns
+    columns = recent.look(system, system.workspace, account, system.clock.now()).answer.columns
     step = columns.get("next_step")
     return Where(None if step in {None, COMPLETE} else str(step), columns)
 

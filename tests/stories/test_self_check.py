@@ -57,6 +57,8 @@ def test_an_account_judged_a_moment_ago_is_not_read_from_the_lake_again(tmp_path
         assert (kept.answer, kept.arrival, kept.fold) == (anew.answer, anew.arrival, anew.fold)
         assert kept.answer.columns["errors_7"] == number + 1
     assert (recent.read, recent.found) == (1, 2)
+    assert recent.look(story.system, workspace, AZURE, at(when)).answer == anew.answer
+    assert Recent().look(story.system, workspace, AZURE, at(when)).answer == anew.answer
     story.close()
 
 
