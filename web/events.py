@@ -16,13 +16,12 @@ from engine.pipeline.room import room_of
 from engine.pipeline.system import System
 from engine.records.intake import Reason
 from engine.wire import FORMATS
+from engine.wire.form import BATCH, MANY, TEXT, Call
 from engine.wire.message import Unreadable
-from engine.wire.segment import NAMES
 from web.reactor import Reactor
 from web.requests import Gate, Refusal, body_of, secret_of
 
 log = logging.getLogger("banso.web")
-BATCH = "batch"
 LONGEST_BATCH = 5_000  # messages
 
 
@@ -67,17 +66,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     503: {"model": Denial, "description": "Nothing can be kept just now; come again after Retry-After"},
     507: {"model": Denial, "description": "The disk is nearly full"},
 }
-TEXT, OBJECT = {"type": "string", "minLength": 1}, {"type": "object"}
-BODIES: Mapping[str, Mapping[str, Any]] = {
-    "batch": {"batch": {"type": "array", "items": OBJECT}},
-    "track": {"event": TEXT},
-    "identify": {},
-    "group": {"groupId": TEXT},
-    "page": {},
-    "screen": {},
-    "alias": {"userId": TEXT, "previousId": TEXT},
-    "capture": {"event": TEXT},
-}
+SHAPES: Mapping[str, Mapping[str, Any]] = {TEXT: {"type": "string", "minLength": 1}, MANY: {"type": "array", "items": {"type": "object"}}}
 
 
 def routes(system: System, keys: Keyring, reactor: Reactor, gate: Gate) -> APIRouter:
@@ -91,22 +80,22 @@ def routes(system: System, keys: Keyring, reactor: Reactor, gate: Gate) -> APIRo
         refused = [Aside(index=each.index, reason=each.reason, message=each.why) for each in taken.refused]
         return Told(accepted=taken.accepted, repeated=taken.repeated, waiting=taken.waiting, refused=refused)
 
-    def add(path: str, form: str, call: str, says: str) -> None:
+    def add(form: str, name: str, call: Call) -> None:
         async def told(request: Request) -> Told:
-            return await take(request, form, call)
+            return await take(request, form, name)
 
-        router.add_api_route(path, told, methods=["POST"], operation_id=f"{form}_{call}", summary=says, openapi_extra=_body(call))
+        router.add_api_route(call.path, told, methods=["POST"], operation_id=f"{form}_{name}", summary=call.says, openapi_extra=_body(call))
 
-    for call in NAMES:
-        add(f"/v1/{call}", "segment", call, "A batch of messages of a client that speaks Segment" if call == BATCH else f"Segment's {call}")
-    add("/batch/", "posthog", BATCH, "A batch of events of a PostHog client")
-    add("/capture/", "posthog", "capture", "One event of a PostHog client")
+    for form, spoken in FORMATS.items():
+        for name, call in spoken.calls.items():
+            add(form, name, call)
     return router
 
 
-def _body(call: str) -> dict[str, Any]:
+def _body(call: Call) -> dict[str, Any]:
     """What must be in a body at least, for those who read the OpenAPI document."""
-    schema = {"type": "object", "required": list(BODIES[call]), "properties": BODIES[call]}
+    properties = {key: SHAPES[shape] for key, shape in call.needs.items()}
+    schema = {"type": "object", "required": list(properties), "properties": properties}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
@@ -120,7 +109,7 @@ def _take(system: System, keys: Keyring, secret: str, form: str, call: str, body
             raise Refusal(403, "not_for_that", "the key is not for sending events")
         if room_of(system.config).is_low:
             raise Refusal(507, "disk_full", "the disk is nearly full")
-        messages = FORMATS[form](call, body)
+        messages = FORMATS[form].read(call, body)
         if len(messages) > LONGEST_BATCH:
             raise Refusal(413, "too_large", f"more than {LONGEST_BATCH:,} messages in a batch")
         taken = ingest(system, key, messages)

@@ -1,17 +1,14 @@
 """What products send over HTTP: the formats of the clients they already have, read into messages, and messages into records.
 
-A new format is one file that turns a parsed body into messages, and one line here.
+A new format is one file with its form, and one line here.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from engine.wire import posthog, segment
-from engine.wire.message import BadMessage, Message
+from engine.wire.form import Form
 
-Read = Callable[[str, Mapping[str, Any]], Sequence[Message | BadMessage]]
-
-FORMATS: Mapping[str, Read] = {
-    "segment": segment.messages_of,
-    "posthog": posthog.messages_of,
+FORMATS: Mapping[str, Form] = {
+    "segment": segment.FORM,
+    "posthog": posthog.FORM,
 }

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.records.intake import Reason
+from engine.wire.form import BATCH, MANY, TEXT, Call, Form
 from engine.wire.message import BadMessage, Message, Unreadable, clean, digest_of, id_of, object_of, text_of, time_of
 
-BATCH = "batch"
 ACCOUNTS = ("account", "company", "organization", "organisation")  # group types that mean the customer's account, before any other
 VIEWS = {"$pageview": "page", "$screen": "screen"}
 OF_THE_PERSON = ("$set_once", "$set")
@@ -63,3 +63,12 @@ def _read(said: Mapping[str, Any]) -> Message:
 
 def _account(groups: Mapping[str, Any]) -> str | None:
     return id_of(groups, *(name for name in ACCOUNTS if name in groups), *sorted(groups))
+
+
+FORM = Form(
+    messages_of,
+    {
+        BATCH: Call("/batch/", "A batch of events of a PostHog client", {BATCH: MANY}),
+        "capture": Call("/capture/", "One event of a PostHog client", {"event": TEXT}),
+    },
+)

@@ -3,13 +3,12 @@
 Source: the public specification of Segment's HTTP tracking API and of its common fields, which RudderStack's clients speak too.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.records.intake import Reason
+from engine.wire.form import BATCH, MANY, TEXT, Call, Form
 from engine.wire.message import BadMessage, Message, Unreadable, clean, digest_of, id_of, object_of, text_of, time_of
-
-BATCH = "batch"
 
 
 def messages_of(call: str, body: Mapping[str, Any]) -> list[Message | BadMessage]:
@@ -94,4 +93,11 @@ CALLS: Mapping[str, Callable[[Mapping[str, Any]], Message]] = {
     "screen": lambda said: _view(said, "screen"),
     "alias": _alias,
 }
-NAMES: Sequence[str] = (BATCH, *CALLS)
+NEEDS: Mapping[str, Mapping[str, str]] = {"track": {"event": TEXT}, "group": {"groupId": TEXT}, "alias": {"userId": TEXT, "previousId": TEXT}}
+FORM = Form(
+    messages_of,
+    {
+        BATCH: Call("/v1/batch", "A batch of messages of a client that speaks Segment", {BATCH: MANY}),
+        **{name: Call(f"/v1/{name}", f"Segment's {name}", NEEDS.get(name, {})) for name in CALLS},
+    },
+)
