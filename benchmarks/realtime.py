@@ -39,6 +39,7 @@ from engine.pipeline.system import System
 from engine.pipeline.visitors import popup_secret
 
 CONNECTIONS, BATCH, RATE = 8, 100, 200
+CUSTOMERS = 5_000  # whose events are accepted
 KEY = "bk_the-key-of-the-benchmark"
 LIVE = """rules:
   live-mail:
@@ -100,7 +101,14 @@ BASIC = "Basic " + base64.b64encode(f"{KEY}:".encode()).decode()
 def message(account: int, event: str) -> dict[str, Any]:
     name = f"a{account:07d}"
     properties = {"screen": "settings", "error": "E42", "browser": "Firefox", "seconds": 12}
-    return {"messageId": secrets.token_hex(8), "userId": "first", "event": event, "context": {"groupId": name}, "properties": properties}
+    return {
+        "type": "track",
+        "messageId": secrets.token_hex(8),
+        "userId": "first",
+        "event": event,
+        "context": {"groupId": name},
+        "properties": properties,
+    }
 
 
 def main(arguments: list[str]) -> None:
@@ -217,9 +225,9 @@ async def pour(port: int, what: str, options: argparse.Namespace) -> float:
     async def send(line: Line, account: int) -> int:
         kept = 0
         while time.monotonic() < until:
-            messages = [message((account * 7919 + each) % options.accounts, "product.exported") for each in range(number)]
-            status, _ = await line.ask(request("POST", f"/v1/{what}", messages[0] if what == "track" else {"batch": messages}, BASIC))
-            assert status == 200, status
+            messages = [message((account * 7919 + each) % CUSTOMERS, "product.exported") for each in range(number)]
+            status, said = await line.ask(request("POST", f"/v1/{what}", messages[0] if what == "track" else {"batch": messages}, BASIC))
+            assert (status, json.loads(said)["accepted"]) == (200, number), said
             kept, account = kept + number, account + 1
         return kept
 
@@ -238,7 +246,9 @@ async def show_one(port: int) -> None:
 
 async def look(system: System, port: int, seconds: float) -> list[float]:
     now = INSTANT // SECOND
-    token = jwt.encode({"iss": "app", "sub": "first", "account": "a0000001", "iat": now, "exp": now + 900}, popup_secret(system, "app"), "HS256")
+    token = jwt.encode(
+        {"iss": "app", "sub": "a0000001-user", "account": "a0000001", "iat": now, "exp": now + 900}, popup_secret(system, "app"), "HS256"
+    )
     line, asked, spent = await Line(port).open(), request("GET", "/v1/next-action", None, f"Bearer {token}"), list[float]()
     until, said = time.monotonic() + seconds, b""
     while time.monotonic() < until:

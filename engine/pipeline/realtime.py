@@ -80,7 +80,8 @@ def dues_of(workspace: Workspace, record: Record, now: int) -> tuple[list[Due], 
 
     Those at once are due a little later too: should the door not come to it, the sweep does.
     """
-    waiting = list(triggered(workspace, record.event, json.loads(record.properties) if record.properties else {}))
+    awaited = record.event in workspace.waiting
+    waiting = list(triggered(workspace, record.event, json.loads(record.properties) if record.properties else {})) if awaited else []
     at_once = [due_of(rule_id, record, now + LEFT_TO_THE_DOOR) for rule_id, trigger in waiting if not trigger.after]
     later = [due_of(rule_id, record, record.occurred_at + microseconds(trigger.after)) for rule_id, trigger in waiting if trigger.after]
     return at_once, later

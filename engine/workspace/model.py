@@ -17,6 +17,7 @@ from engine.rulebook.actions import LANES, Action
 from engine.rulebook.compile import Written
 from engine.rulebook.plan import Plan
 from engine.rulebook.spec import Lane, RuleSpec
+from engine.rulebook.triggers import waiting_for
 from engine.workspace.schema import Goal, Person, Segment, WorkspaceFile
 
 
@@ -136,6 +137,11 @@ class Workspace:
     def ranks(self) -> Mapping[str, tuple[int, int]]:
         """Rule → the place of its lane, and its own in the written order of the lane."""
         return {rule: (LANES.index(lane), place) for lane, rules in self.order.items() for place, rule in enumerate(rules)}
+
+    @cached_property
+    def waiting(self) -> Mapping[str, Sequence[str]]:
+        """Event → the rules that wait for it."""
+        return waiting_for(self.rules)
 
     @property
     def hours(self) -> SendingHours:
