@@ -59,8 +59,9 @@ class _Page:
         try:
             secret = deployment_of(self.system.config).secret
             answered = None if secret is None else keep_answer(self.system, secret, token, field, said)
-        except NoAnswer:
-            return self._not_understood(secret, token, field, said)
+        except NoAnswer as problem:
+            found = problem.asked
+            return self._question(found, field if field in found.questions else next(iter(found.questions)), "unclear", said, 400)
         except (StoreError, BansoError) as problem:
             return self._away(problem)
         if answered is None:
@@ -72,12 +73,6 @@ class _Page:
         if answered.next_field is None:
             return self._told("thanks")
         return self._question(answered.asked, answered.next_field, "more", "")
-
-    def _not_understood(self, secret: bytes | None, token: str, field: str, said: str) -> HTMLResponse:
-        found = None if secret is None else asked_by(self.system, secret, token)
-        if found is None:
-            return self._told("over", 410)
-        return self._question(found, field if field in found.questions else next(iter(found.questions)), "unclear", said, 400)
 
     def _away(self, problem: Exception) -> HTMLResponse:
         log.warning("an answer could not be kept: %s", problem)

@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from starlette.background import BackgroundTask
 
 from engine.errors import BansoError
 from engine.messages import say
 from engine.pipeline.clicks import keep_click, touch_clicked
 from engine.pipeline.system import System
-from engine.wire.machines import machine_in
+from engine.wire.machines import Machine, machine_in
 from web.pages import language_for, page
 from web.reactor import Reactor
 
@@ -26,10 +27,15 @@ def routes(system: System, reactor: Reactor) -> APIRouter:
             touch_id = None
         if touch_id is None:
             return _unknown(system, request)
-        reactor.answer(keep_click(system, touch_id, machine_in(request.method, request.headers)))
-        return RedirectResponse(to, 302, HEADERS)
+        keep = BackgroundTask(_keep, system, reactor, touch_id, machine_in(request.method, request.headers))
+        return RedirectResponse(to, 302, HEADERS, background=keep)
 
     return router
+
+
+def _keep(system: System, reactor: Reactor, touch_id: str, machine: Machine | None) -> None:
+    """After the answer: whoever clicked waits for no ledger."""
+    reactor.answer(keep_click(system, touch_id, machine))
 
 
 def _unknown(system: System, request: Request) -> HTMLResponse:

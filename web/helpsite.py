@@ -216,7 +216,7 @@ def _search(visit: Visit) -> Response:
     found = visit.system.index(visit.workspace).search(query)
     if query and not found.hits:
         visit.reactor.answer(visit.for_reader(lambda reader: pipeline.nothing_found(visit.system, reader, query, visit.machine)) or [])
-    told = visit.say("found", query=query, number=len(found.hits)) if found.hits else visit.say("none", query=query) if query else ""
+    told = visit.say("found", query=query, number=found.number) if found.hits else visit.say("none", query=query) if query else ""
     shelves = [] if found.hits else by_use_case(visit.workspace)
     return visit.show(SEARCH, visit.say("search_for"), query=query, told=told, hits=found.hits, use_cases=shelves)
 

@@ -17,6 +17,7 @@ from engine.wire.body import LARGEST, BadBody, parsed, unpacked
 
 AT_WORK_MAX = 64  # requests of one process; the next are asked to come again
 AGAIN_SECONDS = "1"
+LONGEST_VALUE = 1_000  # characters of one field of a form
 LONGEST_FORM = 10_000  # bytes; what a provider posts has 26, ours fewer
 BODY_SECONDS = 20  # who sends slower would hold a place that others need
 STATUS = {"too_large": 413, "not_gzip": 400}
@@ -58,7 +59,8 @@ async def form_of(request: Request) -> dict[str, list[str]]:
                 found += chunk[: LONGEST_FORM - len(found)]
                 if len(found) == LONGEST_FORM:
                     break
-    return parse_qs(found.decode(errors="replace"))
+    said = parse_qs(found.decode(errors="replace"))
+    return {name: [value.replace("\0", "")[:LONGEST_VALUE] for value in values] for name, values in said.items()}
 
 
 @dataclass

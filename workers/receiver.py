@@ -93,6 +93,16 @@ def session_of(sessions: _Sessions) -> type[SMTP]:
     class Receiving(LMTP if sessions.door.each else SMTP):  # type: ignore[misc]  # aiosmtpd has no types
         line_length_limit = LINE_MAX
 
+        taken = 0  # bytes since the last reply
+
+        def data_received(self, data: bytes) -> None:
+            """Who sends more than a message may hold without ever ending a line is left: nothing else bounds what is kept of it."""
+            self.taken += len(data)
+            if self.taken > LARGEST + LINE_MAX:
+                self.transport.abort()
+            else:
+                super().data_received(data)
+
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             sessions.open += 1
             if sessions.open > CONNECTIONS_MAX and isinstance(transport, asyncio.WriteTransport):
@@ -105,6 +115,7 @@ def session_of(sessions: _Sessions) -> type[SMTP]:
             super().connection_lost(error)
 
         async def push(self, status: str | bytes) -> None:
+            self.taken = 0
             text = status.decode() if isinstance(status, bytes) else status
             if TOO_LARGE.match(text):
                 text = "552 5.3.4 too large"

@@ -36,10 +36,11 @@ class Hit:
 
 @dataclass(frozen=True)
 class Found:
-    """What a query found, best first. `terms`: the words that were looked for, as they are compared."""
+    """What a query found, best first. `terms`: the words that were looked for, as they are compared; `number`: how many there are in all."""
 
     hits: Sequence[Hit]
     terms: Sequence[str]
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Index:
         found = self._ranked(terms, len(terms))
         if terms and not found and (pieces := self._pieces(terms)):
             terms, found = pieces, self._ranked(pieces, (len(pieces) + 1) // 2)
-        return Found([Hit(entry.article, _excerpt(entry, terms)) for entry in found[:MOST_HITS]], terms)
+        return Found([Hit(entry.article, _excerpt(entry, terms)) for entry in found[:MOST_HITS]], terms, len(found))
 
     def _ranked(self, terms: Sequence[str], wanted: int) -> list[_Entry]:
         """The articles in which so many of the terms stand; those with more of them first, then by their scores, then in the order of the site."""

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, delete, select, update
 
-from engine.ledger.rows import insert
+from engine.ledger.rows import insert_new_ids
 from engine.ledger.tables import dues
 
 
@@ -21,10 +21,9 @@ class Due:
     due_at: int
 
 
-def add_dues(connection: Connection, new: Sequence[Due]) -> None:
-    """New rows; one that is there already stays as it is."""
-    if new:
-        connection.execute(insert(connection, dues).on_conflict_do_nothing(index_elements=["id"]), [asdict(each) for each in new])
+def add_dues(connection: Connection, new: Sequence[Due]) -> set[str]:
+    """New rows; one that is there already stays as it is. Returns the ids of those that were new."""
+    return insert_new_ids(connection, dues, [{**asdict(each), "done_at": None} for each in new])
 
 
 def waiting(connection: Connection, now: int, limit: int) -> list[Due]:

@@ -64,7 +64,8 @@ def counts_since(connection: Connection, since: int) -> dict[str, int]:
 
 def complaint_rates(connection: Connection, since: int, domain: str | None = None) -> list[Rate]:
     """Of each sender's domain about which somebody complained since then, or of one; the worst first."""
-    told = select(returns.c.domain, func.count()).where(returns.c.kind == "complaint", returns.c.at >= since).group_by(returns.c.domain)
+    people = func.count(returns.c.address.distinct())  # one person who is angry about three letters is one
+    told = select(returns.c.domain, people).where(returns.c.kind == "complaint", returns.c.at >= since).group_by(returns.c.domain)
     rows = connection.execute(told if domain is None else told.where(returns.c.domain == domain)).all()
     return sorted((Rate(name, number, _sent(connection, name, since)) for name, number in rows), key=lambda each: (-each.share, each.domain))
 

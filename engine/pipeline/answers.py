@@ -42,6 +42,10 @@ class Answered:
 class NoAnswer(Exception):
     """That is none of the answers to what was asked."""
 
+    def __init__(self, asked: Asked) -> None:
+        super().__init__("none of the answers")
+        self.asked = asked
+
 
 def answer_record(workspace: Workspace, touch: Touch, field: str, said: str, now: int) -> Record | None:
     """An answer as a value of the field, from the source that owns it; None where it is no answer. Told twice within a second it is one."""
@@ -68,7 +72,7 @@ def keep_answer(system: System, secret: bytes, token: str, field: str, said: str
             return None
         record = answer_record(workspace, asked.touch, field, said, now) if field in asked.questions else None
         if record is None:
-            raise NoAnswer(field)
+            raise NoAnswer(asked)
         told = Record("banso", f"{record.source_id}:answered", asked.touch.account_id, now, 0, asked.touch.contact_id, "mail.answered")
         is_first = field == next(iter(asked.questions))
         return Answered(asked, asked.follow_up.get(said) if is_first else None, take_in(connection, workspace, [record, told], now))

@@ -40,7 +40,8 @@ def keep_click(system: System, touch_id: str, machine: Machine | None) -> list[l
 
 
 def _record(touch: Touch, machine: Machine | None, now: int) -> Record:
-    why = machine or ("at_once" if touch.sent_at is None or now - touch.sent_at < AT_ONCE else None)
+    taken = touch.sent_at or touch.begun_at  # of a letter of which nobody can tell, only when it went out is known
+    why = machine or ("at_once" if taken is None or now - taken < AT_ONCE else None)
     event = CLICKED if why is None else SCANNED
     said = {"touch": touch.id, "rule": touch.rule, **({"why": why} if why else {})}
     identity = f"{touch.id}:{event}:{now // HOUR}"

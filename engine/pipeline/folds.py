@@ -104,6 +104,12 @@ class Recent:
 
 def folds_of(connection: Connection, system: System, workspace: Workspace, wave: Sequence[Touch], now: int) -> dict[str, Fold]:
     """Touch → the fold it keeps, brought up to now; read anew from the lake where it does not hold any more."""
+    folds = kept_folds(connection, workspace, wave, now)
+    return {**folds, **folds_anew(system, workspace, [touch for touch in wave if touch.id not in folds], now)}
+
+
+def kept_folds(connection: Connection, workspace: Workspace, wave: Sequence[Touch], now: int) -> dict[str, Fold]:
+    """Touch → the fold it keeps, brought up to now; those that do not hold any more are missing."""
     needs, folds = workspace.plan.needs, {}
     past_the_tail = ledger_records.newest_bulk(connection)
     kept = [touch for touch in wave if touch.rule_set == workspace.hash and touch.arrival >= past_the_tail]
@@ -112,13 +118,17 @@ def folds_of(connection: Connection, system: System, workspace: Workspace, wave:
         folds[touch.id] = parse(touch.fold)
         bring_up(folds[touch.id], arrived[touch.account_id, touch.arrival])
         folds[touch.id].advance(now, needs, workspace.zone)
-    anew = [touch for touch in wave if touch.id not in folds]
-    if anew:
-        accounts = sorted({touch.account_id for touch in anew})
-        with system.records(sorted({bucket_of(account) for account in accounts}), accounts, declared=workspace) as records:
-            found = read_accounts(records.duck, accounts)
-        folds.update({touch.id: fold_records(found[touch.account_id], now, needs, workspace.zone) for touch in anew})
     return folds
+
+
+def folds_anew(system: System, workspace: Workspace, touches: Sequence[Touch], now: int) -> dict[str, Fold]:
+    """Touch → the fold of its account, read from the lake. Not to be called with a transaction open where many ask: it opens one of its own."""
+    if not touches:
+        return {}
+    accounts = sorted({touch.account_id for touch in touches})
+    with system.records(sorted({bucket_of(account) for account in accounts}), accounts, declared=workspace) as records:
+        found = read_accounts(records.duck, accounts)
+    return {touch.id: fold_records(found[touch.account_id], now, workspace.plan.needs, workspace.zone) for touch in touches}
 
 
 def bring_up(fold: Fold, arrived: Sequence[Record]) -> None:

@@ -107,7 +107,7 @@ def _tell(system: System, reader: Reader, word: str, said: Mapping[str, str], ma
     identity = sha256(named.encode()).hexdigest()[:32]
     properties = {**said, **({"asked": word, "why": machine} if machine else {})}
     record = Record(
-        workspace.source_of(event),
+        "banso" if machine else workspace.source_of(event),  # a scanner is no sign of life of a source
         f"{HELP}:{identity}",
         reader.account,
         now,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.errors import refuse
+from engine.ledger.open import StoreError
 from engine.pipeline.returns import Arrived, Fate, set_aside, take_mail
 from engine.pipeline.room import room_of
 from engine.pipeline.system import System
@@ -66,6 +67,11 @@ def _taken(system: System, path: Path, door: str) -> Fate | None:
     except OSError as problem:
         log.warning("a message of the mailbox drop cannot be read: %s", problem)
         return None
+    except StoreError:
+        raise
+    except Exception:  # whatever a message brings about: those behind it are read all the same
+        log.exception("a message of the mailbox drop is kept aside")
+        return set_aside(system, path.read_bytes()[:HEAD], Arrived(door), Aside.BROKEN)
 
 
 def _take(system: System, path: Path, door: str) -> Fate:

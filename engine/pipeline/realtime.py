@@ -71,8 +71,9 @@ def take_in(connection: Connection, workspace: Workspace, records: Sequence[Reco
     """
     ledger_records.append_tail(connection, records, now)
     waiting = [dues_of(workspace, record, now) for record in records if record.event is not None and record.occurred_at > now - HISTORY]
-    ledger_dues.add_dues(connection, [due for at_once, later in waiting for due in (*at_once, *later)])
-    return [at_once for at_once, _ in waiting if at_once]
+    new = ledger_dues.add_dues(connection, [due for at_once, later in waiting for due in (*at_once, *later)])
+    fresh = ([due for due in at_once if due.id in new] for at_once, _ in waiting)  # what is told again was answered before
+    return [dues for dues in fresh if dues]
 
 
 def dues_of(workspace: Workspace, record: Record, now: int) -> tuple[list[Due], list[Due]]:

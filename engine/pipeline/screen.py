@@ -16,7 +16,7 @@ from engine.ledger.dues import Due
 from engine.ledger.open import Connection
 from engine.pipeline.answers import answer_record
 from engine.pipeline.evaluate import Judged
-from engine.pipeline.folds import Recent, folds_of
+from engine.pipeline.folds import Recent, folds_anew, kept_folds
 from engine.pipeline.postal import deployment_of
 from engine.pipeline.realtime import take_in
 from engine.pipeline.standings import read_standings
@@ -70,10 +70,12 @@ def with_ground(system: System, account: str, contact: str | None, channel: str,
     with system.ledger.read() as connection:
         found = _of(account, contact, ledger_screen.on_screen(connection, account, channel, now, workspace.zone.day(now)))
         found = [replace(each, rule=workspace.rule_now(each.rule) or each.rule) for each in found]
-        if not found:
-            return
-        fold = folds_of(connection, system, workspace, found[:1], now)[found[0].id]
-        answer = system.evaluator(workspace).answer(fold, now, recent.stale(system, workspace, now))
+        kept = kept_folds(connection, workspace, found[:1], now)
+    if not found:
+        return
+    fold = (kept or folds_anew(system, workspace, found[:1], now))[found[0].id]
+    answer = system.evaluator(workspace).answer(fold, now, recent.stale(system, workspace, now))
+    with system.ledger.read() as connection:
         standing = read_standings(connection, workspace, [Judged(account, fold, answer)], now)[account]
     recipient = NOBODY if contact is None else contact_of(fold, contact)
     for touch in sorted(found, key=lambda each: (workspace.ranks.get(each.rule, (len(workspace.ranks), 0)), -each.decided_at)):

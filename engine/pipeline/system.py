@@ -103,21 +103,27 @@ class System:
 
     def evaluator(self, workspace: Workspace) -> Evaluator:
         """The per-account function of a workspace, compiled once."""
-        if workspace.hash not in self._evaluators:
-            self._evaluators = {workspace.hash: compile_python(workspace.plan, workspace.zone, workspace.business)}
-        return self._evaluators[workspace.hash]
+        found = self._evaluators.get(workspace.hash)
+        if found is None:
+            found = compile_python(workspace.plan, workspace.zone, workspace.business)
+            self._evaluators = {workspace.hash: found}  # another thread may be at work by other rules: it keeps its own
+        return found
 
     def index(self, workspace: Workspace) -> Index:
         """The search over the articles of a workspace, made once."""
-        if workspace.hash not in self._indexes:
-            self._indexes = {workspace.hash: Index(articles_of(workspace))}
-        return self._indexes[workspace.hash]
+        found = self._indexes.get(workspace.hash)
+        if found is None:
+            found = Index(articles_of(workspace))
+            self._indexes = {workspace.hash: found}
+        return found
 
     def paper(self, workspace: Workspace, make: Callable[[], bytes]) -> bytes:
         """The guide for everybody as a PDF, made once for a workspace: anybody may ask for it, and typesetting takes a second."""
-        if workspace.hash not in self._papers:
-            self._papers = {workspace.hash: make()}
-        return self._papers[workspace.hash]
+        found = self._papers.get(workspace.hash)
+        if found is None:
+            found = make()
+            self._papers = {workspace.hash: found}
+        return found
 
     def rule_set(self, digest: str) -> Workspace:
         """The workspace of that hash as a past decision knew it; today's where it was not kept or cannot be read any more."""

@@ -58,7 +58,7 @@ def _said(workspace: Workspace, record: Record) -> str:
     if record.event != ARTICLE_VIEWED or record.properties is None:
         return record.properties or ""
     name = json.loads(record.properties).get("article")
-    return f"{title_of(workspace, name)} ({name})" if name in (workspace.articles or {}) else record.properties
+    return f"{title_of(workspace, name)} ({name})" if isinstance(name, str) and name in (workspace.articles or {}) else record.properties
 
 
 def _of_touch(touch: Touch, instant: int) -> Moment:

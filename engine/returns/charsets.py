@@ -42,6 +42,11 @@ def decoded(raw: bytes, charset: str) -> str:
     return _UNSTORABLE.sub("", raw.decode(name, "replace"))
 
 
+def storable(text: str) -> str:
+    """Without what no store can keep: PostgreSQL refuses NUL, and halves of letters are none."""
+    return _UNSTORABLE.sub("", text)
+
+
 def unworded(value: str) -> str:
     """A header's value with its encoded words (RFC 2047) read."""
     return _UNSTORABLE.sub("", _WORD.sub(_word, _BETWEEN_WORDS.sub("", value)))

@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cached_property
 from hashlib import sha256
 
-from engine.returns.charsets import decoded, unworded
+from engine.returns.charsets import decoded, storable, unworded
 
 LARGEST = 20_000_000  # bytes of a message
 HEAD_MAX = 64_000  # bytes of one block of headers
@@ -135,7 +135,7 @@ def fields_of(head: bytes) -> Headers:
     for line in lines:
         name, colon, value = line.partition(b":")
         if colon and name and name.isascii() and b" " not in name.strip():
-            found.setdefault(name.strip().decode().lower(), []).append(value.decode("utf-8", "replace").strip())
+            found.setdefault(name.strip().decode().lower(), []).append(storable(value.decode("utf-8", "replace")).strip())
     return found
 
 

@@ -14,7 +14,7 @@ Machine = Literal["head", "prefetch", "agent"]
 
 AHEAD = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 AGENTS = re.compile(
-    r"bot\b|bot/|crawl|spider|slurp|preview|scan|prefetch|monitor|facebookexternalhit|whatsapp|googleimageproxy|yahoomailproxy|barracuda|mimecast"
+    r"(?<!cu)bot\b|bot/|crawl|spider|slurp|preview|scan|prefetch|monitor|facebookexternalhit|whatsapp|googleimageproxy|yahoomailproxy|barracuda|mimecast"
     r"|proofpoint|safelinks|trend ?micro|symantec|forcepoint|cloudmark|urldefense|bitdefender|curl/|wget/|python-|go-http-client|java/|okhttp"
     r"|libwww|headlesschrome|phantomjs",
     re.IGNORECASE,

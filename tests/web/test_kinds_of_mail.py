@@ -56,7 +56,7 @@ def test_the_page_shows_every_kind_and_what_is_wanted_now(story: Story, inbox: I
 
 def test_a_kind_left_out_is_sent_no_more_and_the_others_are(story: Story, inbox: Inbox) -> None:
     page = choose(Web(story.system), link(inbox), "help")
-    assert "受け取るメールを保存しました" in page
+    assert "受け取るメールの設定を保存しました" in page
     assert re.findall(r'value="(\w+)"( checked)?>', page)[:2] == [("setup", ""), ("help", " checked")]
     assert told(story) == ["mail.kind_refused"]
     story.nightly("2026-04-14 02:00")
