@@ -217,7 +217,7 @@ def test_it_looks_again_when_the_page_changes(chromium: Browser, deployment: Dep
     with screen(chromium) as it:
         it.page.goto(deployment.page(), wait_until="networkidle")
         it.page.wait_for_timeout(2_000)  # nothing is due for the next seconds
-        with it.page.expect_request("**/next-action", timeout=1_000):
+        with it.page.expect_request("**/next-action", timeout=5_000):
             it.page.evaluate(f"() => {{ {how} }}")
 
 
