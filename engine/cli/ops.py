@@ -19,7 +19,7 @@ KINDS = ("opted_out", "bounced")
 
 def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Queues, pauses and sources.")
-    for command in (watch.status, watch.queue, watch.failures, retry, pause, resume, settle, restored, release, watch.sources):
+    for command in (watch.status, watch.queue, watch.failures, watch.refused, retry, pause, resume, settle, restored, release, watch.sources):
         group.command()(command)
     app.add_typer(group, name="ops")
     app.command()(suppress)

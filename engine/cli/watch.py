@@ -13,6 +13,7 @@ from engine.cli.door import FAULTS, LEVELS, AsJson, At, Door, out, parse_instant
 from engine.decision.standing import Pause
 from engine.detail import parts_of
 from engine.ledger.overview import Waiting, Wanted
+from engine.ledger.records import Refusal
 from engine.ledger.restores import Restore
 from engine.messages import Language, say, say_detail
 from engine.pipeline import ops as work
@@ -29,6 +30,7 @@ FAILED_STATES = (State.FAILED, State.UNKNOWN, State.EXPIRED)
 Found = TypeVar("Found")
 
 
+SAID_MAX = 300  # characters of a refused row that are shown; --json has all of it
 NUMBERS = frozenset({"number", "due_now", "new", "quarantine", "seconds"})
 
 
@@ -257,6 +259,28 @@ def _print_sources(found: Sequence[SourceState], system: System, language: Langu
         if each.stale and each.unsure:
             rules = ", ".join(each.unsure)
             out.print(say(language, "sources.unsure", source=each.name, number=len(each.unsure), rules=rules), style="yellow", soft_wrap=True)
+
+
+def refused(
+    context: typer.Context,
+    source: Annotated[str | None, typer.Argument(help="Of one source only; `mail` is what came back by mail.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="So many at most.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show what was kept aside instead of being taken: rows of loads, messages over HTTP, mails that nobody can read."""
+    Look(context.obj, None, as_json).show(lambda system: work.refused(system, source, limit), _print_refused)
+
+
+def _print_refused(found: Sequence[Refusal], system: System, language: Language) -> None:
+    if not found:
+        out.print(say(language, "refused.none"))
+        return
+    table = table_of(language, "status.refused", ("refused_at", "source", "where", "reason", "said"))
+    for each in found:
+        where = ":".join(str(part) for part in (each.file, each.line) if part is not None)
+        said = " ".join(each.body.split())[:SAID_MAX]
+        table.add_row(shown(each.refused_at, system.workspace, WITH_YEAR), escape(each.source), escape(where), each.reason, escape(said))
+    out.print(table)
 
 
 # --- doctor -----------------------------------------------------------------------------------------------------------

@@ -207,6 +207,25 @@ def count_quarantine(connection: Connection) -> dict[str, int]:
     return dict(connection.execute(counted).all())
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A row that was kept aside: where it came from, why, and what it said."""
+
+    source: str
+    file: str | None
+    line: int | None
+    reason: str
+    refused_at: int
+    body: str
+
+
+def refusals(connection: Connection, source: str | None, limit: int) -> list[Refusal]:
+    """What was kept aside, of a source or of all, the newest first."""
+    wanted = select(*(quarantine.c[name] for name in ("source", "file", "line", "reason", "refused_at", "body")))
+    here = wanted if source is None else wanted.where(quarantine.c.source == source)
+    return [Refusal(**row) for row in connection.execute(here.order_by(quarantine.c.id.desc()).limit(limit)).mappings()]
+
+
 def refused_lately(connection: Connection, source: str, since: int) -> dict[str, int]:
     """What was kept aside of a source since then, by reason."""
     counted = select(quarantine.c.reason, func.count()).where(quarantine.c.source == source, quarantine.c.refused_at >= since)

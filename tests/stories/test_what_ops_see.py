@@ -8,6 +8,7 @@ from sqlalchemy import update
 from engine.calendar import MINUTE, SECOND
 from engine.cli.app import main
 from engine.ledger.overview import Wanted
+from engine.ledger.records import add_quarantine
 from engine.ledger.tables import slots
 from engine.pipeline import ops
 from engine.pipeline.ops.by_hand import Retried, to_retry
@@ -330,3 +331,19 @@ def test_what_hangs_on_a_run_that_never_finished_is_late_too(story: Story) -> No
         connection.execute(update(slots).values(finished_at=None))
     story.clock.set(at("2026-04-07 12:00"))
     assert ops.lateness(story.system).is_late
+
+
+def test_what_was_kept_aside_is_shown_with_its_place_and_its_words(story: Story, capsys: pytest.CaptureFixture[str]) -> None:
+    assert banso(story, "ops", "refused") == 0
+    assert "Nothing is kept aside." in capsys.readouterr().out
+    rows = [{"file": "crm.csv", "line": 7, "reason": "bad_time", "body": '{"at": "yesterday [red]"}'}]
+    with story.system.ledger.write() as connection:
+        add_quarantine(connection, "crm", rows, at("2026-04-07 10:00"))
+        add_quarantine(connection, "product", [{"file": "http:app", "line": None, "reason": "structure", "body": "{}"}], at("2026-04-07 11:00"))
+    assert banso(story, "ops", "refused") == 0
+    told = capsys.readouterr().out
+    assert told.index("http:app") < told.index("crm.csv:7"), "the newest first"
+    assert "yesterday [red]" in told
+    assert banso(story, "ops", "refused", "crm") == 0
+    told = capsys.readouterr().out
+    assert ("crm.csv:7" in told, "http:app" in told) == (True, False)

@@ -5,7 +5,7 @@ from engine.pipeline.ops.checkup import Check, doctor
 from engine.pipeline.ops.gauges import Gauge, gauges
 from engine.pipeline.ops.life import Sign, farewell, is_alive, look_around, open_work, sign_of_life
 from engine.pipeline.ops.orders import nearest_account, pause, plain_address, resume, suppress, unsuppress
-from engine.pipeline.ops.view import Status, failures, lateness, queue, sources, status
+from engine.pipeline.ops.view import Status, failures, lateness, queue, refused, sources, status
 from engine.pipeline.restored import declare, release
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "pause",
     "plain_address",
     "queue",
+    "refused",
     "release",
     "resume",
     "retry",

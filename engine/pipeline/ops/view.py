@@ -12,7 +12,7 @@ from engine.ledger import records as ledger_records
 from engine.ledger import touches as ledger_touches
 from engine.ledger.open import Connection
 from engine.ledger.overview import Run, Waiting, Wanted
-from engine.ledger.records import LoadRow
+from engine.ledger.records import LoadRow, Refusal
 from engine.ledger.restores import Restore
 from engine.ledger.returned import Rate
 from engine.pipeline.complaints import SPAN
@@ -150,6 +150,12 @@ def sources(system: System) -> list[SourceState]:
         for name, source in workspace.settings.sources.items()
     ]
     return sorted(found, key=lambda each: (not each.stale, each.name))
+
+
+def refused(system: System, source: str | None, limit: int) -> list[Refusal]:
+    """What was kept aside instead of being taken, of a source or of all, the newest first."""
+    with system.ledger.read() as connection:
+        return ledger_records.refusals(connection, source, limit)
 
 
 def _unsure_rules(plan: Plan) -> Mapping[str, Sequence[str]]:
