@@ -101,7 +101,8 @@ def bare(system: System) -> FastAPI:
     def keep(messages: list[dict[str, Any]]) -> int:
         now = system.clock.now()
         with system.ledger.write() as connection:
-            return connection.execute(insert(table).on_conflict_do_nothing(), [row(message, now) for message in messages]).rowcount
+            connection.execute(insert(table).on_conflict_do_nothing(), [row(message, now) for message in messages])
+        return len(messages)
 
     @app.post("/v1/track")
     def track(message: Annotated[dict[str, Any], Body()]) -> dict[str, int]:
