@@ -45,11 +45,10 @@ def excluded(candidate: Candidate, standing: Standing) -> str | None:
 
 def opted_out(candidate: Candidate, standing: Standing) -> str | None:
     """All mail is refused, or this kind of it."""
-    kind = kind_of_mail(candidate.rule.do)
-    refused = _suppressed(candidate, standing, of_kind(kind)) if kind is not None else False
     if _suppressed(candidate, standing, OPTED_OUT):
         return detail(OPTED_OUT)
-    return detail("mail_kind", str(kind)) if refused else None
+    kind = kind_of_mail(candidate.rule.do)
+    return detail("mail_kind", kind) if kind is not None and _suppressed(candidate, standing, of_kind(kind)) else None
 
 
 def bounced(candidate: Candidate, standing: Standing) -> str | None:

@@ -13,11 +13,6 @@ def of_kind(kind: str) -> str:
     return _ONE_KIND + kind
 
 
-def refused_kind(suppression: str) -> str | None:
-    """The kind of mail that a suppression is of; None where it is of all mail."""
-    return suppression.removeprefix(_ONE_KIND) if suppression.startswith(_ONE_KIND) else None
-
-
 def kind_of_mail(action: Action | None) -> str | None:
     """Which kind of mail an action sends, if it says."""
     return action.kind if isinstance(action, SendMail) else None

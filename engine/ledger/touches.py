@@ -83,6 +83,10 @@ def get_touches(connection: Connection, ids: Sequence[str]) -> list[Touch]:
     return [as_touch(row) for row in connection.execute(select(touches).where(touches.c.id.in_(ids)).order_by(touches.c.id)).mappings()]
 
 
+def get_touch(connection: Connection, touch_id: str) -> Touch | None:
+    return next(iter(get_touches(connection, [touch_id])), None)
+
+
 def touches_of(connection: Connection, accounts: Sequence[str], *, until: int | None = None) -> list[Touch]:
     """Every touch of these accounts in order of time, as decided until an instant."""
     wanted = select(touches).where(touches.c.account_id.in_(accounts)).order_by(touches.c.decided_at, touches.c.id)

@@ -80,7 +80,7 @@ def keep_answer(system: System, secret: bytes, token: str, field: str, said: str
 
 def _asked(workspace: Workspace, connection: Connection, secret: bytes, token: str, now: int) -> Asked | None:
     touch_id = touch_of(secret, ANSWER, token)
-    touch = next(iter(ledger_touches.get_touches(connection, [touch_id])), None) if touch_id is not None else None
+    touch = ledger_touches.get_touch(connection, touch_id) if touch_id is not None else None
     if touch is None or touch.begun_at is None or touch.begun_at < now - ASKED_FOR:
         return None
     action = workspace.action_of(touch.rule)

@@ -31,7 +31,7 @@ def keep_click(system: System, touch_id: str, machine: Machine | None) -> list[l
     now = system.clock.now()
     try:
         with system.ledger.write() as connection:
-            touch = next(iter(ledger_touches.get_touches(connection, [touch_id])), None)
+            touch = ledger_touches.get_touch(connection, touch_id)
             record = None if touch is None else _record(touch, machine, now)
             return [] if record is None else take_in(connection, system.workspace, [record], now)
     except StoreError as problem:

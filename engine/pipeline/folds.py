@@ -66,10 +66,6 @@ class Recent:
             known = self._stale = (now, workspace.hash, stale_at(system, workspace, now))
         return known[2]
 
-    def forget(self) -> None:
-        with self._lock:
-            self._folds.clear()
-
     def _again(self, system: System, workspace: Workspace, account: str, instant: int, *, exact: bool) -> Judged | None:
         with self._lock:
             kept = self._folds.get(account)

@@ -45,7 +45,7 @@ def reader_of(system: System, token: str) -> Reader | None:
     if touch_id is None:
         return None
     with system.ledger.read() as connection:
-        touch = next(iter(ledger_touches.get_touches(connection, [touch_id])), None)
+        touch = ledger_touches.get_touch(connection, touch_id)
     return None if touch is None else Reader(touch.account_id, touch.contact_id, token)
 
 

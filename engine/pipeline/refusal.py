@@ -78,7 +78,7 @@ def _told(touch: Touch, word: str, now: int, kind: str = "") -> Record:
 
 def _touch(connection: Connection, secret: bytes, token: str) -> Touch | None:
     touch_id = touch_of(secret, REFUSAL, token)
-    return next(iter(ledger_touches.get_touches(connection, [touch_id])), None) if touch_id is not None else None
+    return ledger_touches.get_touch(connection, touch_id) if touch_id is not None else None
 
 
 def _wish(system: System, connection: Connection, touch: Touch) -> Wish:

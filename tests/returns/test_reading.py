@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from engine.returns import Returned, Unreadable, returned
 from engine.returns.charsets import unworded
+from engine.returns.mime import fields_of
 from engine.returns.reply import new_text
 from engine.returns.status import verdict_of
 from tests.returns.corpus import BAD, KNOWN, Sent, Shape, jis, large, postfix
@@ -168,3 +169,7 @@ def test_what_is_meant_to_take_long_does_not() -> None:
         b"From: a@b.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + b"\n--b " * 3_000_000,
     ):
         assert told(raw) != "broken"
+
+
+def test_what_no_store_can_keep_is_left_out_of_headers() -> None:
+    assert fields_of(b"Diagnostic-Code: smtp; 550 no\x00such user") == {"diagnostic-code": ["smtp; 550 nosuch user"]}

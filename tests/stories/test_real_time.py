@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from engine.pipeline import folds
-from engine.pipeline.realtime import Reaction, judge_dues, on_event
+from engine.pipeline.realtime import Reaction, judge_dues, on_event, take_in
 from engine.pipeline.system import System
 from engine.records.record import Record
 from engine.touches.touch import State
@@ -330,3 +330,14 @@ def test_a_rule_taken_away_while_it_waited_is_not_judged_and_a_renamed_one_is(ap
     applied.change_rules("rules/rules.yaml", "hurry: {", named)
     applied.change_rules("rules/order.yaml", "hurry", "faster")
     assert applied.dispatch("2026-04-07 11:00") == sent
+
+
+def test_a_record_that_is_told_again_is_answered_once(tell: Tell) -> None:
+    story = tell(rules=REPLY.replace(", after: 60m", ""), facts=UNANSWERED, order="push: [hurry]")
+    story.given(a_customer())
+    record = a_record("product.applied", key="c1", at="2026-04-07 10:00")
+    told = []
+    for minute in range(2):
+        with story.system.ledger.write() as connection:
+            told.append(take_in(connection, story.system.workspace, [record], at(f"2026-04-07 10:0{minute}")))
+    assert [[due.rule for dues in answers for due in dues] for answers in told] == [["hurry"], []]
